@@ -1,8 +1,8 @@
-//! Processes that outlive their terminal: `up --detach`, `stores --detach`, and the verbs that stop them.
+//! Processes that outlive their terminal: `up --detach` and `stores --detach` start them, `down` and `stores --stop` stop them.
 //!
-//! The background process is xtask itself, running the same verb without a terminal. It holds a lock on a file in `.stack/` for its whole
-//! life, so that checking whether it runs does not rely on a process id. When it is ready, it writes the text to print into a file beside
-//! the lock.
+//! The background process is xtask itself, running the same verb without a terminal. For its whole life, it holds a lock on a file in
+//! `.stack/`. The lock shows whether the process runs; a process id could meanwhile belong to another process. When the process is ready,
+//! it writes a text for the user into a file beside the lock.
 
 use std::env;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -27,7 +27,7 @@ pub fn is_background() -> bool {
     env::var_os(MARK).is_some()
 }
 
-/// A background process of which only one may run per checkout.
+/// The exclusive right to run a verb, for one process per folder of a stack.
 #[derive(Clone, Copy)]
 pub struct Slot {
     name: &'static str,
@@ -62,7 +62,7 @@ impl Slot {
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context("failed to lock"),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("failed to lock {}", path.display())),
         }
     }
 
@@ -80,7 +80,7 @@ impl Slot {
 
     /// The id of the process that holds the slot.
     pub fn pid(&self) -> Result<i32> {
-        fs::read_to_string(self.file("lock"))?.trim().parse().context("the lock file names no process")
+        fs::read_to_string(self.file("lock"))?.trim().parse().context("the lock file contains no valid process id")
     }
 
     /// The text that the running process published when it was ready; `None` if no process runs, or it is not ready yet.
@@ -91,7 +91,7 @@ impl Slot {
         }
     }
 
-    /// Starts this same command in the background and returns the text that it published when it was ready.
+    /// Starts this same command in the background, waits until it is ready, and returns the text that it published.
     pub fn launch(&self, limit: Duration) -> Result<String> {
         if self.lock()?.is_none() {
             bail!("`{}` is already running (process {})", self.name, self.pid()?);
@@ -108,7 +108,7 @@ impl Slot {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .context("failed to start in the background")?;
+            .context("failed to start the background process")?;
         let start = Instant::now();
         let outcome = loop {
             if let Ok(text) = fs::read_to_string(&ready)
@@ -117,10 +117,10 @@ impl Slot {
                 return Ok(text);
             }
             if let Some(status) = child.try_wait()? {
-                break format!("it exited with {status}");
+                break format!("the background process ended with {status}");
             }
             if start.elapsed() > limit {
-                break format!("not ready after {} s", limit.as_secs());
+                break format!("the background process is not ready after {} s", limit.as_secs());
             }
             if let Err(interrupt) = pause() {
                 break interrupt.to_string();
@@ -132,12 +132,12 @@ impl Slot {
         bail!("{outcome}\n{}", last_lines(&log, 40));
     }
 
-    /// Stops the running process and waits for its end; returns whether there was one.
+    /// Stops the running process and waits for its end; returns false if no process was running.
     pub fn stop(&self, limit: Duration) -> Result<bool> {
         if self.lock()?.is_some() {
             return Ok(false);
         }
-        let pid = Pid::from_raw(self.pid()?).context("the lock file names no process")?;
+        let pid = Pid::from_raw(self.pid()?).context("the lock file contains no valid process id")?;
         kill_process(pid, Signal::TERM).context("failed to stop the running process")?;
         let start = Instant::now();
         while self.lock()?.is_none() {
@@ -149,7 +149,7 @@ impl Slot {
 }
 
 impl Held {
-    /// Publishes the text that a detaching parent prints.
+    /// Publishes the text for [`Slot::launch`] and [`Slot::ready_text`].
     pub fn ready(&self, text: &str) -> Result<()> {
         // Renamed into place, so that a reader never sees a partial file.
         let (draft, path) = (self.slot.file("draft"), self.slot.file("ready"));

@@ -1,7 +1,7 @@
 //! Local copies of compose's configuration for the monitoring and the platforms: the same files with other addresses.
 //!
-//! Templates, dashboards and rules are copied unchanged; [`speed_up`] edits the rules afterwards. Edits work on lines, not on parsed YAML,
-//! so that comments and order survive and a reader can compare the copy with the original.
+//! Templates, dashboards and rules are copied unchanged; [`speed_up`] edits the rules afterwards. Edits work on lines, not on parsed YAML:
+//! all other lines, with their comments and order, stay the same, so the copy can be compared with the original.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
     Ok(())
 }
 
-/// Writes the file from which Prometheus reads the token for the replicas' metrics; empty if replicas require no token.
+/// Writes the file from which Prometheus reads the token for the replicas' metrics. `token` is empty if replicas require none.
 pub(crate) fn write_metrics_token(folder: &Path, token: &str) -> Result<()> {
     paths::write_secret(&metrics_token(folder), token)
 }
@@ -71,7 +71,8 @@ pub fn without_relabelling(text: &str) -> String {
     drop_block(text, |line| line.trim() == "metric_relabel_configs:")
 }
 
-/// Divides durations in the files that [`write()`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
+/// Divides durations in the files that [`write()`] wrote into `folder`: intervals, the windows, offsets and waits of rules, Alertmanager's
+/// waits. Removes the aliases.
 pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
     if speed == 1 {
         return Ok(());
@@ -81,13 +82,13 @@ pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
     let pace = Pace::of(&text, speed);
     edit(&scrapes, |text| pace.prometheus(text))?;
     let rules = folder.join("prometheus/rules");
-    // Aliases repeat other series, no alert uses them, and they are a third of the evaluation work.
+    // Aliases repeat other series and no alert uses them, but they cause a third of the evaluation work.
     fs::remove_file(rules.join("aliases.yml")).context("failed to remove the aliases")?;
     edit_all(&rules, &|text| pace.rules(text))?;
     edit(&folder.join("alertmanager/alertmanager.yml"), |text| pace.alertmanager(text))
 }
 
-/// Writes `platforms/simulated.toml` into `folder` and returns its path; secrets are in a folder of their own.
+/// Writes `platforms/simulated.toml` into `folder` and returns its path. `secrets` is the folder of the secrets that the file names.
 pub(crate) fn write_platforms(folder: &Path, ports: &Ports, secrets: &Path) -> Result<PathBuf> {
     let folder = folder.join("platforms");
     paths::ensure(&folder)?;
@@ -97,7 +98,8 @@ pub(crate) fn write_platforms(folder: &Path, ports: &Ports, secrets: &Path) -> R
     Ok(copy)
 }
 
-/// Replaces the simulator's two addresses, the one for browsers and the one for replicas in containers, by those of the local simulator.
+/// Replaces the simulator's two addresses, for browsers and for replicas in containers, with those of the local simulator, and the
+/// containers' folder of secrets with the local one.
 fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
     let text = text.replace(&Ports::fixed(0).page(Port::ProviderSim)?, &ports.page(Port::ProviderSim)?);
     Ok(ports.localise(&text).replace("/run/vitrine", &secrets.display().to_string()))
@@ -119,7 +121,7 @@ fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_graf
     ports.localise(&text).replace("/etc/prometheus", &home).replace(METRICS_TOKEN, &token)
 }
 
-/// Substitutes variables in a text. Prometheus does so itself from 3.0 on.
+/// Replaces each `${NAME}` in a text with its value. Prometheus expands variables itself only from version 3.0 on.
 fn with_values(text: &str, variables: &[(&str, String)]) -> String {
     variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
 }
@@ -129,7 +131,7 @@ fn alertmanager(text: &str, folder: &Path, ports: &Ports) -> String {
     ports.localise(text).replace(ALERTMANAGER_SECRETS, &home)
 }
 
-/// Writes the files that compose/make-secrets.sh makes for containers; every receiver is simulated.
+/// Writes Alertmanager's secrets, which compose/make-secrets.sh writes for containers; every receiver is simulated.
 fn write_receivers(folder: &Path, ports: &Ports) -> Result<()> {
     let slack = format!("{}/slack/services/simulated", ports.url(Port::ProviderSim)?);
     paths::write_secret(&folder.join("slack_api_url"), &slack)?;

@@ -1,5 +1,5 @@
 //! The Docker engine for environments: finding it, installing one, and cleaning up in it.
-//! Requests go over its socket, as the service's do, so that no Docker client is needed.
+//! xtask sends requests to the engine's socket, as the service does, and so needs no Docker client.
 
 use std::env;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use crate::paths;
 use crate::process::{capture_ok, task, wait_until};
 use crate::tools::{self, DOCKERD, is_executable};
 
-/// Selects the engine, for xtask as for Docker's own programs.
+/// The variable that selects the engine, for xtask as for Docker's own programs.
 pub const HOST_VARIABLE: &str = "DOCKER_HOST";
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 /// Every container of an environment has this label; its value separates the stacks that share an engine.
@@ -27,7 +27,7 @@ const TEST_IMAGE: &str = "busybox:1.37";
 const TEST_NAMESPACES: &str = "test-";
 /// Longer than any test takes; older containers are leftovers of a killed run.
 const ABANDONED: Duration = Duration::from_mins(10);
-/// Longest wait for a response. Slow operations are the stop of a container and the download of an image.
+/// Longest time without data from the engine during a request. The stop of a container and the download of an image are slow.
 const SILENCE: Duration = Duration::from_mins(1);
 /// Seconds that a container may take to stop before it is killed.
 const STOP_SECONDS: u8 = 5;
@@ -80,7 +80,7 @@ impl Engine {
     pub fn require(install: bool) -> Result<Self> {
         let missing = match Self::find_or_start() {
             // An engine that the user chose is never replaced by another.
-            Err(missing) if chosen().is_none() => format!("{missing:#} ({HOST_VARIABLE}=unix://… names another)"),
+            Err(missing) if chosen().is_none() => format!("{missing:#} ({HOST_VARIABLE}=unix://… selects another engine)"),
             found => return found,
         };
         tools::require(&[&DOCKERD], install).map_err(|error| anyhow!("{missing}\n{error}"))?;
@@ -93,7 +93,7 @@ impl Engine {
         Self::find()
     }
 
-    /// Returns an engine with the image of the tests and without leftovers of earlier tests.
+    /// Returns an engine with the image of the tests; removes leftovers of killed tests from the engine if possible.
     pub fn for_tests() -> Result<Self> {
         let engine = Self::find_or_start()?;
         engine.ensure_image(TEST_IMAGE)?;
@@ -184,7 +184,7 @@ impl Engine {
         serde_json::from_str(&body).with_context(|| format!("GET {path}: not JSON"))
     }
 
-    /// Sends a change. Succeeds even if nothing is left to change.
+    /// Sends a request that changes something. Succeeds even if nothing is left to change.
     fn change(&self, method: &str, path: &str) -> Result<()> {
         match self.call(method, path)? {
             (200..=299 | 304 | 404, _) => Ok(()),
@@ -206,12 +206,12 @@ impl Engine {
     }
 }
 
-/// The engine that the user chose, if any.
+/// The address of the engine that the user chose, if any.
 fn chosen() -> Option<String> {
     env::var(HOST_VARIABLE).ok().filter(|host| !host.is_empty())
 }
 
-/// The namespace of the stack in a folder; two checkouts can share an engine.
+/// The namespace of the stack in a folder: derived from the path, because several checkouts can share an engine.
 #[must_use]
 pub fn namespace(folder: &Path) -> String {
     // FNV-1a, because the standard library's hash may change with the compiler.

@@ -1,5 +1,5 @@
-//! An HTTP client for the processes that xtask started. Not for anything outside this machine: over TLS, it trusts only the authorities of
-//! the stack's own edges.
+//! An HTTP client for the processes that xtask started. It is not for servers outside this machine: over TLS, it trusts only the
+//! certificate authority of the stack's edge.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,8 +16,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 /// How long a client waits for a whole response by default.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The certificate authority of the stack's edge, trusted by every client created from now on. It is a global because a process runs one
-/// such edge, and proofs create clients in too many places to pass it to each.
+/// The certificate authority of the stack's edge. Every client that is created after [`trust`] trusts it. It is global, because a process
+/// runs only one edge with HTTPS, and proofs create clients in many places.
 static TRUSTED: Mutex<Option<Trusted>> = Mutex::new(None);
 
 #[derive(Clone)]
@@ -26,7 +26,7 @@ struct Trusted {
     roots: RootCerts,
 }
 
-/// Trusts the authority whose certificate is in a file, in PEM.
+/// Trusts the authority whose certificate is in a PEM file.
 pub(crate) fn trust(file: &Path) -> Result<()> {
     let pem = fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
     let roots = RootCerts::from([Certificate::from_pem(&pem)?]);
@@ -60,7 +60,7 @@ impl Answer {
         serde_json::from_str(&self.body).with_context(|| format!("not JSON: {}", self.body))
     }
 
-    /// A header as text; empty when it is missing.
+    /// A header as text; empty if it is missing or is not text.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -83,7 +83,7 @@ impl Client {
         Self::with_limit(LIMIT)
     }
 
-    /// A client that waits no longer than this for a whole response.
+    /// A client that waits no longer than `limit` for a whole response.
     #[must_use]
     pub fn with_limit(limit: Duration) -> Self {
         let roots = trusted_roots().map_or_else(|| RootCerts::from([]), |trusted| trusted.roots);
@@ -98,12 +98,12 @@ impl Client {
         Self(config.build().into())
     }
 
-    /// Sends a request with headers and a JSON body.
+    /// Sends a request with headers and an optional JSON body.
     pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
         self.send_text(method, url, headers, body.map(|body| ("application/json", body.to_string())))
     }
 
-    /// Sends a request with headers and a body of any content type.
+    /// Sends a request with headers and an optional body of any content type.
     pub fn send_text(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<(&str, String)>) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
@@ -129,7 +129,7 @@ pub fn is_ok(url: &str) -> bool {
     get(url).is_ok_and(|answer| answer.status == 200)
 }
 
-/// Sends a request with headers and a JSON body on a connection of its own.
+/// Sends a request with headers and an optional JSON body on a connection of its own.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
     Client::new().send(method, url, headers, body)
 }

@@ -1,10 +1,11 @@
-//! The whole stack as local processes, for the verbs of `cargo xtask` and for the proofs. It imports nothing else of Vitrine.
+//! The whole stack as local processes, for the verbs of `cargo xtask`, the proofs and the rule tools. This crate imports no other crate of
+//! Vitrine.
 //!
 //! | where | what |
 //! | --- | --- |
 //! | [`tools`], [`process`], [`background`] | programs and where to find them, start and stop, processes that outlive their terminal |
 //! | [`ports`], [`stores`], [`stack`], [`engine`] | ports, Postgres and Redis, everything together, the Docker engine for environments |
-//! | [`form`], [`configuration`], [`speed`], [`yaml`], [`paths`] | demo or production, compose's files rewritten for local processes |
+//! | [`form`], [`configuration`], [`speed`], [`yaml`], [`paths`] | demo or production, compose's files for local processes, paths |
 //! | [`cargo`], [`node`], [`web`] | builds: the application, Node.js projects, the browser bundle |
 //! | [`http`], [`report`] | requests, and the printed result of a proof |
 

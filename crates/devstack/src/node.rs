@@ -1,5 +1,5 @@
 //! Node.js projects of this checkout: their locations, their packages, and whether their output is older than their sources. `web`,
-//! the dashboards and the Fastify peer use it.
+//! the dashboards and the Fastify peer use this module.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ impl Project {
         run(&mut self.script("check")?)
     }
 
-    /// Ensures that the packages of the lock file are installed. Only this step needs the network, and only `install` allows it.
+    /// Ensures that the packages of the lock file are installed. Only this step needs the network; without `install` it downloads nothing.
     pub fn packages(&self, install: bool) -> Result<()> {
         require(&[&NODE, &NPM], install)?;
         let home = self.home();
@@ -62,13 +62,13 @@ impl Project {
         if installed >= modified(&home.join("package-lock.json")) {
             return Ok(());
         }
-        ensure!(install, "the packages of {}/ are missing or old: cargo xtask {} --install", self.folder, self.verb);
+        ensure!(install, "the packages of {}/ are missing or old; install them with `cargo xtask {} --install`", self.folder, self.verb);
         eprintln!("installing the packages of {}/", self.folder);
         capture_ok(self.inside(&NPM.path()?).args(["ci", "--no-fund", "--no-audit", "--loglevel=error"]))?;
         Ok(())
     }
 
-    /// Whether a generated file is newer than all of its sources.
+    /// Whether a generated file is newer than all of the project's sources.
     pub(crate) fn is_made(&self, file: &str) -> Result<bool> {
         let home = self.home();
         let sources = self.sources(&home)?;
@@ -89,7 +89,7 @@ impl Project {
     }
 }
 
-/// The newest modification time below a path; a folder's own time shows that something in it was removed.
+/// The newest modification time of a path and of everything below it. Folders count, because removing a file changes its folder's time.
 fn newest_in(path: &Path) -> Result<SystemTime> {
     let mut newest = modified(path).with_context(|| format!("failed to read {}", path.display()))?;
     if path.is_dir() {
@@ -109,9 +109,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn write(path: &Path, age: u64) {
+    fn write(path: &Path, seconds: u64) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(age);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         fs::File::create(path).unwrap().set_modified(time).unwrap();
         fs::File::open(path.parent().unwrap()).unwrap().set_modified(time).unwrap();
     }

@@ -26,7 +26,7 @@ pub fn tools() -> PathBuf {
     root().join(".tools")
 }
 
-/// Moves the folder of the stack, so that a proof does not touch a developer's data.
+/// The variable that names another folder for the stack, so that a proof does not touch a developer's data.
 pub const STACK_VARIABLE: &str = "VITRINE_STACK_FOLDER";
 
 /// Data, generated configuration and logs of background processes.
@@ -45,8 +45,8 @@ pub fn proofs() -> PathBuf {
     root().join("target/proofs")
 }
 
-/// A folder that is removed when its value is dropped. Other users may traverse it, since Postgres does not run as root; the permissions of
-/// the files in it decide who may read them.
+/// A folder that is removed when its value is dropped. Other users may traverse it, since Postgres does not run as root; the permissions
+/// of each file in it decide who may read the file.
 pub fn temporary(purpose: &str) -> Result<TempDir> {
     tempfile::Builder::new()
         .prefix(&format!("vitrine-{purpose}-"))

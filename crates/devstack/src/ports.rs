@@ -1,5 +1,4 @@
-//! Ports: compose's host names and ports, and the addresses of the same services on this machine. `stack` and `stores` start the programs
-//! on them.
+//! Ports: compose's host names and ports, and the addresses of the same services on this machine. `stack` and `stores` start the programs.
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
@@ -107,8 +106,8 @@ impl Port {
         format!("{host}:{port}")
     }
 
-    /// The port that `up` uses: that of compose. Postgres, Redis and the exporters, which compose does not publish, get other numbers, so
-    /// that they do not collide with the machine's own.
+    /// The default port of `up`: the one that compose publishes, or else the one inside the container. Postgres, Redis and the exporters
+    /// get a number 10000 higher, so that they do not collide with such programs of the machine.
     fn fixed(self) -> u16 {
         let (_, port) = self.in_compose();
         match self {
@@ -118,7 +117,7 @@ impl Port {
         }
     }
 
-    /// The variable that overrides it, in compose's `.env` and here.
+    /// The variable that overrides the port, in compose's `.env` and here.
     fn variable(self) -> Option<&'static str> {
         Some(match self {
             Self::Edge => "EDGE_HTTP_PORT",
@@ -158,7 +157,7 @@ impl Ports {
         };
         let set = |name: &str| {
             let of_file = || written.iter().rev().find_map(|(key, value)| (key == name).then(|| value.clone()));
-            // An empty variable counts as unset.
+            // An empty value selects the default, as in compose.
             env::var(name).ok().or_else(of_file).filter(|value| !value.is_empty())
         };
         let number = |port: Port| match port.variable().and_then(|name| Some((name, set(name)?))) {
@@ -230,7 +229,7 @@ impl Ports {
         Ok(())
     }
 
-    /// `http://localhost:<port>` of a service with a page, as people and browsers address it.
+    /// `http://localhost:<port>` of a service with a page, for people and browsers; for an edge that serves a host name, its `https` URL.
     pub fn page(&self, port: Port) -> Result<String> {
         if let Some(site) = self.site(port)? {
             return Ok(site);
@@ -270,7 +269,7 @@ impl Ports {
         text
     }
 
-    /// Replaces every `service:port` in a text of compose's configuration with the address here.
+    /// Replaces every `service:port` in a text of compose's configuration with the service's address on this machine.
     #[must_use]
     pub(crate) fn localise(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -341,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_that_serves_a_host_name_is_addressed_by_it() {
+    fn an_edge_that_serves_a_host_name_has_an_https_url() {
         let ports = Ports::fixed(1).in_form(Form::Production);
         assert_eq!(ports.url(Port::Edge).unwrap(), "https://localhost:8443");
         assert_eq!(ports.page(Port::Edge).unwrap(), "https://localhost:8443");

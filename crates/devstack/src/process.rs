@@ -1,10 +1,11 @@
 //! Starts programs, waits for them and stops them: on success, failure, panic and Ctrl-C.
 //!
-//! Every child gets its own process group: Ctrl-C reaches only xtask, which decides the order of stopping. Every child also gets a
-//! parent-death signal, so that even a killed xtask leaves no orphan.
+//! Every child gets its own process group, so that Ctrl-C reaches only xtask, which decides the order of stopping. Every child also gets a
+//! parent-death signal, so that it ends even if xtask is killed.
 //!
-//! `tools`, `stores` and `stack` choose the programs and their arguments. `process/command` puts a program into its group, `process/task`
-//! runs programs that end by themselves, `process/daemon` the others, and `process/interrupt` waits.
+//! The callers choose the programs and their arguments. `process/command` puts a program into its group, `process/task` runs programs that
+//! end by themselves, `process/daemon` runs the others, `process/restarts` schedules their restarts, and `process/interrupt` handles
+//! Ctrl-C and waits.
 
 mod command;
 mod daemon;

@@ -1,5 +1,5 @@
-//! Divides durations in the monitoring's configuration: a rule that waits five minutes waits fifteen seconds at twenty times the speed. It
-//! works on text only; `configuration` chooses the files.
+//! Divides durations in the monitoring's configuration: a rule that waits five minutes waits fifteen seconds at twenty times the speed.
+//! This module works on text only; `configuration` chooses the files.
 //!
 //! Numbers in thresholds and texts, and the names of recorded series, stay unchanged.
 
@@ -29,7 +29,7 @@ impl Pace {
         Self { speed, real_interval, interval: (real_interval / speed).max(LEAST_INTERVAL) }
     }
 
-    /// The scrape interval.
+    /// The scrape interval at this speed.
     #[must_use]
     pub fn interval(self) -> Duration {
         self.interval
@@ -41,7 +41,7 @@ impl Pace {
         self.real_interval
     }
 
-    /// A production duration at this speed.
+    /// A production duration at this speed, but at least one scrape interval.
     #[must_use]
     pub fn shortened(self, long: Duration) -> Duration {
         (long / self.speed).max(self.interval)
@@ -66,10 +66,10 @@ impl Pace {
         })
     }
 
-    /// Shortens the windows, offsets and waits in a file of rules.
+    /// Shortens the intervals, windows, offsets and waits in a file of rules.
     #[must_use]
     pub fn rules(self, text: &str) -> String {
-        // The block that more deeply indented lines belong to.
+        // The current block and its indentation; lines with deeper indentation belong to the block.
         let mut block: Option<(usize, Block)> = None;
         let line = |line: &str| {
             if block.is_some_and(|(depth, _)| !line.trim().is_empty() && indent(line) <= depth) {
@@ -122,7 +122,7 @@ impl Pace {
         out
     }
 
-    /// A duration at this pace. Zero stays zero, and text that is not a duration stays unchanged.
+    /// A duration at this pace, but at least `least`. Zero stays zero, and text that is not a duration stays unchanged.
     fn shorter(self, text: &str, least: Duration) -> String {
         match parse(text) {
             Some(long) if !long.is_zero() => text.replace(text.trim(), &written((long / self.speed).max(least))),
@@ -145,7 +145,7 @@ fn each_field(text: &str, change: impl Fn(&str, &str) -> Option<String>) -> Stri
     text.split_inclusive('\n').map(line).collect()
 }
 
-/// A line's indentation, key and value. The first key of a list item counts as indented like the others.
+/// A line's indentation, key and value. The first key of a list item has the same indentation as the item's other keys.
 fn field(line: &str) -> Option<(usize, &str, &str)> {
     let (head, value) = line.split_once(": ").or_else(|| line.trim_end().strip_suffix(':').map(|head| (head, "")))?;
     let key = head.trim_start_matches([' ', '-']);
@@ -172,7 +172,7 @@ fn quoted(text: &str, quote: char) -> usize {
     end.map_or(text.len(), |(at, _)| at + 1)
 }
 
-/// Parses a duration of Prometheus and Alertmanager: `90s`, `1h30m`.
+/// Parses a duration of Prometheus or Alertmanager, such as `90s` or `1h30m`; ignores a YAML comment after it.
 #[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.split(" #").next()?.trim();
@@ -231,7 +231,7 @@ global:
     }
 
     #[test]
-    fn windows_offsets_and_waits_of_rules_are_divided_and_nothing_else() {
+    fn intervals_windows_offsets_and_waits_of_rules_are_divided_and_nothing_else() {
         let rules = r#"
 groups:
   - name: numbers of 5m
@@ -280,7 +280,7 @@ groups:
     }
 
     #[test]
-    fn a_window_holds_four_scrapes_and_a_wait_lasts_a_second() {
+    fn a_window_holds_at_least_four_scrapes_and_a_wait_other_than_zero_lasts_at_least_a_second() {
         let rules = "  - alert: A\n    expr: rate(x[1m]) > 0\n    for: 10s\n  - alert: B\n    for: 0s\n";
         let expected = "  - alert: A\n    expr: rate(x[4s]) > 0\n    for: 1s\n  - alert: B\n    for: 0s\n";
         assert_eq!(pace(60).rules(rules), expected);

@@ -16,7 +16,7 @@ pub struct User {
     pub gid: u32,
 }
 
-/// A command in its own process group that dies with xtask, optionally as another user.
+/// A command in its own process group, optionally as another user. `stop`, SIGINT or SIGTERM, is the signal that it gets when xtask dies.
 pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> Command {
     let mut command = Command::new("setpriv");
     let name = if stop == Signal::INT { "INT" } else { "TERM" };
@@ -29,7 +29,7 @@ pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> 
     command
 }
 
-/// This program, even if cargo has meanwhile replaced its file.
+/// The path of this program, valid even if cargo has meanwhile replaced the file.
 #[must_use]
 pub fn own_program() -> PathBuf {
     PathBuf::from(format!("/proc/{}/exe", std::process::id()))

@@ -1,4 +1,4 @@
-//! Programs that run until they are stopped. `restarts` restarts those that have exited.
+//! Programs that run until they are stopped. `restarts` schedules the restarts of those that have exited.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -33,7 +33,7 @@ impl Daemon {
     pub fn stopped_by(name: impl Into<String>, program: &Path, logs: &Path, user: Option<User>, stop: Signal) -> Self {
         let name = name.into();
         let mut command = command(program, user, stop);
-        // A daemon depends on the settings given here, not on the environment of the calling shell.
+        // A daemon depends on the settings of its caller; it gets only these variables from the environment of the calling shell.
         command.env_clear();
         for key in ["PATH", "HOME", "TMPDIR"] {
             if let Some(value) = env::var_os(key) {
@@ -93,7 +93,7 @@ pub struct Process {
     log: Option<PathBuf>,
     stop: Signal,
     grace: Duration,
-    /// The restarts of a daemon.
+    /// The restarts of a daemon; tasks have none.
     restarts: Option<Restarts>,
 }
 
@@ -123,15 +123,15 @@ impl Process {
         Ok(())
     }
 
-    /// Restarts a daemon that has exited, after a pause that doubles each time the daemon exits soon after its start. Callers poll this;
-    /// it does not wait.
+    /// Restarts a daemon that has exited, after a pause that doubles each time the daemon exits soon after its start. Callers must
+    /// poll this method, which does not wait.
     pub fn keep_running(&mut self) -> Result<()> {
         let Some(status) = self.child.try_wait()? else { return Ok(()) };
         let now = Instant::now();
         let restarts = self.restarts.as_mut().with_context(|| format!("{} ended with {status}", self.name))?;
         match restarts.is_due(now) {
             Err(pause) => {
-                // Leftover children could hold its port or its files.
+                // The daemon's leftover children could hold its port or its files.
                 let _ = kill_process_group(self.pid, Signal::KILL);
                 eprintln!("{} ended with {status}{}\nrestarting in {} ms", self.name, self.log_tail(), pause.as_millis());
             }
@@ -144,7 +144,7 @@ impl Process {
         Ok(())
     }
 
-    /// Waits until `ready` returns true; fails with the end of the child's log when it exits or the limit passes.
+    /// Waits until `ready` returns true; fails with the end of the child's log if the child exits or the limit passes.
     pub fn wait_ready(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
         let start = Instant::now();
         while !ready() {
@@ -188,7 +188,7 @@ impl Process {
         kill_process(self.pid, signal).with_context(|| format!("failed to signal {}", self.name))
     }
 
-    /// Sends the child a signal and waits for its end, within the grace period.
+    /// Sends the child a signal and waits until the child exits; fails after the grace period.
     pub fn end(&mut self, signal: Signal) -> Result<ExitStatus> {
         self.signal(signal)?;
         let start = Instant::now();
@@ -210,7 +210,7 @@ impl Process {
         while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < self.grace {
             sleep();
         }
-        // Leftover children are in its group; an empty group is the normal case.
+        // Kills leftover children, which are in the same group. The call fails if the group is empty, which is normal.
         let _ = kill_process_group(self.pid, Signal::KILL);
         let _ = self.child.wait();
     }
@@ -243,7 +243,7 @@ mod tests {
         shell.wait_ready(Duration::from_secs(5), || read().ends_with('\n')).unwrap();
         let grandchild = PathBuf::from("/proc").join(read().trim()).join("cmdline");
         let runs = || fs::read(&grandchild).is_ok_and(|line| !line.is_empty());
-        // Between fork and exec it has no command line.
+        // During exec, the grandchild may have no command line for a moment.
         wait_until("the grandchild's start", Duration::from_secs(5), || Ok(runs())).unwrap();
 
         drop(shell);

@@ -1,4 +1,4 @@
-//! Ctrl-C and similar signals become a flag, which every wait except [`sleep`] checks.
+//! Ctrl-C and similar signals set a flag. [`pause`] and [`wait_until`] then fail; [`sleep`] ignores the flag.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Turns SIGINT, SIGTERM and SIGHUP into the flag.
+/// Makes SIGINT, SIGTERM and SIGHUP set the flag.
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -30,7 +30,7 @@ pub fn check_interrupt() -> Result<()> {
     Ok(())
 }
 
-/// Waits one polling interval; an interrupt ends it with an error.
+/// Waits one polling interval; fails when xtask was asked to stop.
 pub fn pause() -> Result<()> {
     sleep();
     check_interrupt()
@@ -41,7 +41,7 @@ pub fn sleep() {
     thread::sleep(POLL);
 }
 
-/// Polls until `ready` returns true; fails with the name `what` when the limit passes first.
+/// Polls until `ready` returns true. If the limit passes first, the error begins with `what`, the awaited state.
 pub fn wait_until(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !ready()? {
