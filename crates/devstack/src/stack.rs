@@ -28,10 +28,10 @@ pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
 
 /// The stack of `cargo xtask up`: one per checkout.
 pub const SLOT: Slot = Slot::new("up");
-/// The environment variable that identifies every process of a stack.
+/// The environment variable that marks the processes of a stack with the stack's folder. Postgres and Redis do not have it.
 pub const MARK: &str = "VITRINE_STACK";
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// Above the sum of the application's drain delay and drain time.
+/// Longer than the application's `DRAIN_DELAY` and `DRAIN_TIMEOUT` together.
 const DRAIN_GRACE: Duration = Duration::from_secs(40);
 
 /// The file of the token that replicas require of scrapers.
@@ -283,14 +283,14 @@ impl Stack {
 }
 
 impl Drop for Stack {
-    /// Stops phases in the reverse of the start order: scraping ends first, the edge closes before the replicas drain, and the stores stop
-    /// when no process uses them any more.
+    /// Stops the phases in reverse start order: the monitoring stops first, the edge stops before the replicas drain, and the stores stop
+    /// last.
     fn drop(&mut self) {
         while let Some(phase) = self.phases.pop() {
             phase.iter().for_each(Process::ask_to_stop);
             drop(phase);
         }
-        // After the replicas, which could start another environment.
+        // Environments stop after the replicas, because a running replica could start another environment.
         if let Some(engine) = &self.plan.engine
             && let Err(error) = engine.stop(&engine::namespace(&self.plan.folder))
         {
@@ -303,7 +303,7 @@ fn secrets_of(folder: &Path) -> PathBuf {
     folder.join("secrets")
 }
 
-/// A secret of this stack, created at its first start; it lasts as long as the data.
+/// A secret of this stack. The first start creates it in a file; later starts read the file.
 fn lasting(folder: &Path, name: &str, make: fn() -> Result<String>) -> Result<String> {
     let secrets = secrets_of(folder);
     paths::ensure(&secrets)?;

@@ -16,7 +16,7 @@ use crate::tools::{INITDB, REDIS};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Whether data must outlive a crash of the machine.
+/// Whether the data of Postgres must outlive a crash of the machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// As in production.
@@ -47,7 +47,7 @@ pub struct StorePlan<'a> {
     pub durability: Durability,
 }
 
-/// Both stores with one new password, in this folder and on free ports.
+/// Starts both stores with one new password, in this folder and on free ports.
 pub fn disposable(folder: &Path) -> Result<(Store, Store)> {
     let password = paths::random_password()?;
     let ports = crate::ports::free(2)?;
@@ -62,7 +62,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-/// The folder of Postgres' programs, all of one version: Debian keeps some of them off PATH.
+/// The folder of `initdb`, which also holds the other programs of the same Postgres version. Debian keeps some of them off PATH.
 pub fn postgres_programs() -> Result<PathBuf> {
     let initdb = INITDB.path()?.canonicalize()?;
     Ok(folder_of(&initdb).to_path_buf())
@@ -88,12 +88,12 @@ pub fn postgres(plan: &StorePlan<'_>) -> Result<Store> {
         ("port", &port),
         ("unix_socket_directories", ""),
         ("max_connections", "200"),
-        // As in compose: the detail of an error contains values, such as the e-mail address of another account.
+        // As in compose, the log omits the detail of an error, which contains values such as the e-mail address of an account.
         ("log_error_verbosity", "terse"),
     ];
     if plan.durability == Durability::Disposable {
         settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
-        // Dropping a database waits for connections that a failing test left in the middle of authentication.
+        // A failing test can leave connections in the middle of authentication. Dropping a database waits until they time out.
         settings.push(("authentication_timeout", "5s"));
     }
     // SIGINT is Postgres' "fast" shutdown: it closes clients' connections instead of waiting for them.
@@ -151,7 +151,7 @@ fn create_database(bin: &Path, plan: &StorePlan<'_>) -> Result<()> {
 /// counters only.
 pub fn redis(plan: &StorePlan<'_>) -> Result<Store> {
     paths::ensure(plan.folder)?;
-    // In a file, since every user of the machine can read a process' arguments.
+    // The password is in a file, because every user of the machine can read a process' arguments.
     let config = plan.folder.join("redis.conf");
     paths::write_secret(
         &config,
@@ -199,8 +199,8 @@ fn can_enter(folder: &Path, user: User) -> Result<bool> {
     Ok(capture(command("test", Some(user), Signal::TERM).arg("-x").arg(folder))?.success)
 }
 
-/// A persistent folder for Postgres: `wanted`, unless Postgres' user cannot reach it (such as a checkout below root's home); else a folder
-/// among the temporary files that belongs to this checkout alone.
+/// A persistent folder for Postgres: `wanted`, if Postgres' user can enter it. Otherwise (such as below root's home), a folder in the
+/// temporary directory, with a name derived from `wanted`.
 pub fn lasting_folder(wanted: &Path) -> Result<PathBuf> {
     paths::ensure(wanted)?;
     match unprivileged_user()? {

@@ -1,5 +1,5 @@
-//! The programs that the verbs run, and the libraries that these load: their names, locations and providers. `tools/tool.rs` finds
-//! them, `tools/install.rs` installs them; the modules that start a program choose its arguments.
+//! The tools of the verbs, which are programs and libraries: their names, locations and providers. `tools/tool.rs` finds the tools, and
+//! `tools/install.rs` installs them. The modules that start a program choose its arguments.
 
 mod install;
 mod tool;
@@ -10,7 +10,7 @@ use tool::{Source, debian, install_lines};
 
 pub use tool::{Tool, is_executable};
 
-/// Postgres; its folder also holds `postgres`, which Debian keeps off PATH.
+/// Creates the data folder of Postgres. The server `postgres` is in the same folder; Debian keeps both off PATH.
 pub const INITDB: Tool = Tool { folders: &["/usr/lib/postgresql/*/bin"], ..debian("initdb", "postgresql") };
 /// The server of Redis.
 pub const REDIS: Tool = debian("redis-server", "redis-server");
@@ -51,7 +51,7 @@ pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("
 pub const NODE_20: Tool = Tool { at_least: Some(("--version", (20, 0))), source: Source::Npm("node@20.20.2"), ..NODE };
 /// Installs Node.js packages.
 pub const NPM: Tool = debian("npm", "npm");
-/// The mail sink, the same program as the container's.
+/// The mail sink, the same program as in compose.
 pub const MAILDEV: Tool =
     Tool { name: "maildev", folders: &[], at_least: Some(("--version", (2, 0))), source: Source::Npm("maildev@2.2.1") };
 /// The identity provider of the login tests. Newer versions do not run on the Node.js of Debian 12.
@@ -78,7 +78,7 @@ pub const NEXTEST: Tool = Tool {
     at_least: Some(("--version", (0, 9))),
     source: Source::Crate("cargo-nextest", "0.9.143"),
 };
-/// Checks licences, sources and duplicate crates.
+/// Checks the dependencies: licences, sources, banned crates and known vulnerabilities.
 pub const DENY: Tool = Tool {
     name: "cargo-deny",
     folders: &["~/.cargo/bin"],

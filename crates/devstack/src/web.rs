@@ -1,6 +1,6 @@
 //! The browser bundle: `web/dist`, built from `web/` with Node.js. The application embeds it, so every verb that compiles the application
-//! builds it first. `web/build.mjs` defines its contents; the Dockerfile runs the same two commands, `npm ci` and
-//! `node build.mjs`.
+//! builds the bundle first. `web/build.mjs` defines the contents of the bundle. The Dockerfile builds it with the same commands, `npm ci`
+//! and `node build.mjs`.
 
 use anyhow::{Result, ensure};
 
@@ -9,7 +9,7 @@ use crate::process::run;
 
 const WEB: Project = Project { folder: "web", verb: "web", made: &["node_modules", "dist"] };
 
-/// Builds the bundle, unless it is newer than all of its sources. Only `install` installs the packages for the build.
+/// Builds the bundle, unless it is newer than all of its sources. Installs missing or old packages only if `install` is set.
 pub fn bundle(install: bool) -> Result<()> {
     if WEB.is_made("dist/manifest.json")? {
         return Ok(());

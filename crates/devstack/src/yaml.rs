@@ -1,12 +1,12 @@
-//! Edits of YAML by lines: all other lines, comments and their order stay exactly as they were.
+//! Removes blocks of lines from YAML. The remaining lines, with their comments, stay exactly as they were.
 
-/// Number of leading spaces of a line.
+/// The indentation of a line, in bytes.
 #[must_use]
 pub(crate) fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Removes the list item that begins with `- <head>`, with everything indented below it.
+/// Removes every list item whose first line is `- <head>`, with everything indented below it.
 #[must_use]
 pub fn drop_item(text: &str, head: &str) -> String {
     drop_block(text, |line| line.trim_start().strip_prefix("- ").is_some_and(|item| unquoted(item) == head))
@@ -31,7 +31,7 @@ pub(crate) fn drop_block(text: &str, is_head: impl Fn(&str) -> bool) -> String {
     out
 }
 
-/// A list item without its quotes and its comment.
+/// A list item without quotes and without its comment.
 #[must_use]
 pub(crate) fn unquoted(item: &str) -> String {
     let item = item.split(" #").next().unwrap_or_default();

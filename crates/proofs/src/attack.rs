@@ -1,8 +1,8 @@
-//! Hostile traffic, to prove that none of it creates a series: requests with every method, path, header and body, written by hand because
-//! an HTTP library would refuse to send them; and beacons. `sockets.mjs` sends Socket.IO events with every name; `attack/series` reads the
-//! resulting series.
+//! Hostile traffic, to prove that none of it creates a series: beacons, and requests with valid and invalid methods, paths, headers and
+//! bodies. This module writes the bytes of requests itself, because an HTTP library would refuse to send some of them. `sockets.mjs` sends
+//! hostile Socket.IO events; `attack/series` reads the series of the replicas.
 //!
-//! The number of a request determines its content, so that two runs send the same traffic.
+//! The number of a request determines its content, so two runs send the same traffic, except for the token and the addresses.
 
 pub mod series;
 
@@ -60,7 +60,7 @@ const BODIES: [&str; 7] = [
     r#"{"email":"nobody@example.org","password":"wrong wrong wrong"}"#,
     "\u{0}",
 ];
-/// Beacons: those a page sends, and those only an attacker sends.
+/// Events of beacons: some that a page sends, and some that only an attacker sends.
 const BEACONS: [&str; 10] = [
     r#"{"kind":"page_view","route":"/"}"#,
     r#"{"kind":"page_view","route":"/evil-N"}"#,
@@ -87,9 +87,9 @@ const GARBAGE: [&str; 6] = [
 pub struct Attack {
     /// `host:port` of the edge.
     edge: String,
-    /// The token of an account; anyone can register one.
+    /// The token of an account; every attacker can register an account.
     token: String,
-    /// Methods and path templates of every operation.
+    /// The method and the path template of every operation.
     operations: Vec<(String, String)>,
 }
 
@@ -132,14 +132,14 @@ impl Attack {
         })
     }
 
-    /// Sends one request on a connection of its own and returns the status.
+    /// Sends one request on a connection of its own and returns the status; 0 if this client disconnects early.
     fn exchange(&self, number: usize) -> Result<u16> {
         let mut stream = TcpStream::connect(&self.edge)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         stream.write_all(&self.request(number))?;
         if number % 50 == 49 {
-            // A client that disconnects early.
+            // Every fiftieth client disconnects early.
             thread::sleep(LEAVES_AFTER);
             stream.shutdown(Shutdown::Both)?;
             return Ok(0);
@@ -147,7 +147,7 @@ impl Attack {
         let mut head = [0; 12];
         stream.read_exact(&mut head)?;
         let status = std::str::from_utf8(&head[9..])?.parse()?;
-        // Reads to the end; otherwise the replica would see a client that disconnects.
+        // Reads the response to its end; otherwise, the service would see an early disconnect.
         std::io::copy(&mut stream, &mut std::io::sink())?;
         Ok(status)
     }
@@ -156,7 +156,7 @@ impl Attack {
         if number % 40 == 39 {
             return pick(&GARBAGE, number / 40).as_bytes().to_vec();
         }
-        // Every fifth request is a beacon; the calls between them have numbers of their own, so that no combination is left out.
+        // Every fifth request is a beacon. The other requests are numbered without gaps, so that no combination is left out.
         let mut text = if number % 5 == 4 { self.beacon(number / 5) } else { self.call(number - number / 5) };
         if number % 97 == 96 {
             text = text.replacen("\r\n", &format!("\r\nX-Large: {}\r\n", "x".repeat(20_000)), 1);
@@ -165,14 +165,14 @@ impl Attack {
     }
 
     fn call(&self, number: usize) -> String {
-        // Half of the requests use the method that the operation has; the others combine every method with every path.
+        // Half of the calls use the operation's own method; the others combine every method with every path.
         let (method, path) = if number.is_multiple_of(2) {
             let (method, template) = pick(&self.operations, number / 2);
             (method.as_str(), filled(template, number))
         } else {
             (*pick(&METHODS, number / 2), self.any_path(number / 2 / METHODS.len(), number))
         };
-        // Signs in instead of logging out, which would end the attacker's own session.
+        // A logout would end the attacker's own session, so this signs in instead.
         let path = if method == "POST" && path.contains("log") { "/api/auth/login".to_owned() } else { path };
         let body = pick(&BODIES, number / 3);
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: evil-{number}.example\r\nConnection: close\r\n");
@@ -256,9 +256,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_is_requested_with_every_method_and_every_beacon_is_sent() {
+    fn every_path_is_requested_with_every_method_and_every_kind_of_beacon_is_sent() {
         let attack = Attack::new("127.0.0.1:1".to_owned(), "token".to_owned()).unwrap();
-        // As many requests and beacons as a long attack sends besides its Socket.IO events.
+        // A long attack sends 10,000 requests, beacons and events; 20 % are Socket.IO events.
         let texts: Vec<String> = (0..8_000).map(|number| String::from_utf8(attack.request(number)).unwrap()).collect();
         let parts = |path: &str| path.split('?').next().unwrap().split('/').map(str::to_owned).collect::<Vec<_>>();
         let heads: BTreeSet<(&str, Vec<String>)> = texts
@@ -275,7 +275,7 @@ mod tests {
             };
             let met: BTreeSet<&str> = heads.iter().filter(|(_, met)| is_at(met)).map(|(method, _)| *method).collect();
             for method in METHODS {
-                // A logout would end the attack.
+                // The attack sends a sign-in instead of these requests.
                 assert!(met.contains(method) || (method == "POST" && path.contains("log")), "{method} {path}");
             }
         }

@@ -20,7 +20,8 @@ const VARIABLE: &str = "CHROMIUM";
 /// The account of the admin who injects faults.
 const ADMIN: &str = "admin@example.org";
 /// Printed where the tests cannot run.
-const SKIPPED: &str = "SKIPPED: no Chromium, Node.js or Playwright here (--install gets them): the pages are NOT tested in a browser";
+const SKIPPED: &str =
+    "SKIPPED: no Chromium, Node.js, Playwright or axe-core here (--install gets them): the pages are NOT tested in a browser";
 
 /// The tools that this verb needs in addition to those of a stack.
 #[must_use]
@@ -29,7 +30,7 @@ pub fn programs() -> Vec<&'static Tool> {
     [&NODE, &PLAYWRIGHT, &AXE].into_iter().chain((!named).then_some(&CHROMIUM)).collect()
 }
 
-/// Adds the stories with `story` in their names to a report.
+/// Adds the step to a report. The step runs the stories with `story` in their names.
 pub fn add(report: &mut Report, story: &str) -> Result<()> {
     report.step("browser", || {
         if programs().iter().any(|tool| tool.find().is_none()) {
@@ -44,10 +45,10 @@ pub fn add(report: &mut Report, story: &str) -> Result<()> {
 fn stories(story: &str) -> Result<Outcome> {
     let folder = paths::temporary("browser")?;
     let ports = Ports::any(MAX_REPLICAS)?;
-    // Host names as browsers see them: cookies and the platforms' redirects are bound to them.
+    // URLs with the host name that browsers use: cookies and the platforms' redirects are bound to it.
     let (edge, simulator) = (ports.page(Port::Edge)?, ports.page(Port::ProviderSim)?);
     let replicas = (1..=MAX_REPLICAS).map(|number| ports.url(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
-    // Every visit is measured, and nothing fails unless a story injects a failure: the pages are under test.
+    // Every visit is measured. Environments do not fail at random: only a story injects failures.
     let settings = [("RUM_SAMPLE", "1"), ("SIM_FAILURE_RATE", "0"), ("FAULTS", "true")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use devstack::http::{Answer, Client};
 use serde_json::Value;
 
-/// Keeps every cookie and ignores its attributes, since it talks to one host only.
+/// Keeps every cookie and ignores its attributes: the edge and the simulated platforms have the same host name.
 pub struct Browser {
     http: Client,
     bearer: Option<String>,
@@ -57,13 +57,13 @@ impl Browser {
         Ok(answer)
     }
 
-    /// Goes to a platform, consents there, and follows the redirect back.
+    /// Goes to a platform, consents there as `grace`, and follows the redirect back.
     pub fn authorise(&mut self, edge: &str, simulator: &str, platform: &str) -> Result<()> {
         self.authorise_as(edge, simulator, platform, "grace").map(drop)
     }
 
-    /// As [`Self::authorise`], with a chosen platform account, whose name must need no percent-encoding; returns the values in the query of
-    /// the callback.
+    /// As [`Self::authorise`], with a chosen account of the platform. The account's name must not need percent-encoding. Returns
+    /// the values in the query of the callback.
     pub fn authorise_as(&mut self, edge: &str, simulator: &str, platform: &str, account: &str) -> Result<Vec<String>> {
         let start = self.get(&format!("{edge}/api/oauth/{platform}/start"))?;
         let consent_page = redirect(&start, &format!("{simulator}/{platform}/oauth/authorize?"))?;

@@ -3,7 +3,7 @@
 //! `debug`. The same holds for the secrets of the stack itself. Canaries in a path are an exception: the log of the edge has them.
 //!
 //! `canary/journeys` plants the canaries, `canary/planted` states the rule for each kind, and `canary/places` lists where the proof
-//! searches for them. The proof ends with its own counter-proof: without the edge's filter, the log of the edge has canaries.
+//! searches for them. Last, the proof tests its own search: without the edge's filter, the search finds canaries in the log of the edge.
 
 mod journeys;
 mod places;
@@ -34,7 +34,7 @@ const SPEED: u32 = 3;
 const SETTINGS: [(&str, &str); 1] = [("LOG", "info,vitrine=debug")];
 /// Time limit for a log line, for a mail, and for killed replicas to answer again.
 const ARRIVAL_LIMIT: Duration = Duration::from_mins(1);
-/// The files of a stack whose contents are secret.
+/// The secret files of a stack whose contents the proof searches for.
 const SECRETS: [&str; 3] = ["password", "token_keys", "provider_sim_client_secret"];
 /// The lines of the Caddyfile that keep headers and queries out of the logs.
 const FILTER: [&str; 2] = ["\t\trequest>headers delete\n", "\t\trequest>uri regexp \\?.* \"\"\n"];

@@ -38,10 +38,11 @@ impl Stack {
         capture_ok(psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).envs(self.postgres_client()?))
     }
 
-    /// Holds this many connections to Postgres, each with a shared lock, until the returned process is dropped.
+    /// Holds this many connections to Postgres until the returned process is dropped, but for at most 10 minutes. Each connection
+    /// repeatedly takes a shared lock on the table `leases` and holds it for a second.
     pub fn hold_connections(&self, count: u16) -> Result<Process> {
         let script = self.plan.folder.join("hold.sql");
-        // Sleeps between statements, so that Postgres notices immediately when the client has disconnected.
+        // `\sleep` pauses the client. During a `pg_sleep`, Postgres would not notice that the client has disconnected.
         fs::write(&script, "BEGIN;\nSELECT FROM leases;\n\\sleep 1 s\nCOMMIT;\n")?;
         let program = stores::postgres_programs()?.join("pgbench");
         let variables = self.postgres_client()?;
@@ -53,7 +54,7 @@ impl Stack {
             .start()
     }
 
-    /// Runs `redis-cli` until the returned process is dropped; with `-r -1` among the arguments, it repeats its command.
+    /// Starts `redis-cli`. With `-r -1` among the arguments, it repeats its command until the returned process is dropped.
     pub fn redis(&self, args: &[&str]) -> Result<Process> {
         let program = REDIS.path()?.with_file_name("redis-cli");
         self.daemon("redis-cli", &program)
@@ -156,19 +157,19 @@ impl Stack {
     /// Sends a signal to a process and to its children, such as the server processes of Postgres.
     pub fn signal_family(&mut self, name: &str, signal: Signal) -> Result<()> {
         let process = self.process(name)?;
-        // The parent first: once frozen, it starts no more children.
+        // The parent gets the signal first: a frozen parent starts no more children.
         process.signal(signal)?;
         let parent = process.pid().as_raw_nonzero();
         let children = format!("/proc/{parent}/task/{parent}/children");
         for child in fs::read_to_string(&children).with_context(|| format!("failed to read {children}"))?.split_whitespace() {
             let child = Pid::from_raw(child.parse()?).context("not a process id")?;
-            // It may have exited meanwhile.
+            // The child may have exited meanwhile.
             let _ = kill_process(child, signal);
         }
         Ok(())
     }
 
-    /// Restarts every exited process, as Compose does, so that users may kill any process to see the effect.
+    /// Restarts exited processes, as Compose does: developers may kill a process of `up` to see the effect. Callers poll this.
     pub fn keep_running(&mut self) -> Result<()> {
         self.phases.iter_mut().flatten().try_for_each(Process::keep_running)
     }

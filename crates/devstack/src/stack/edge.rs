@@ -55,7 +55,7 @@ impl Stack {
         let mut caddy = daemon.args([paths::root().join("Caddyfile")]).grace(Duration::from_secs(20)).start()?;
         let ports = &self.plan.ports;
         let health = format!("{}/health", ports.url(Port::Edge)?);
-        // Caddy creates its certificate authority and the site's certificate while it starts.
+        // Caddy creates its certificate authority while it starts: until then, there is no root certificate to trust.
         let root = self.data("caddy")?.join("caddy/pki/authorities/local/root.crt");
         let is_trusted = || ports.form().site().is_none() || http::trust(&root).is_ok();
         caddy.wait_ready(START_LIMIT, || is_trusted() && http::is_ok(&health))?;

@@ -80,9 +80,10 @@ impl Stack {
         alertmanager.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
 
         let url = ports.url(Port::Prometheus)?;
-        // At a higher speed, Prometheus needs a whole core. Its nice value gives the service priority: on a core that both compete for, a
-        // busy replica gets 90 %. This is above the threshold of HighCPUUsage, so the alert can fire. Under the idle policy, Prometheus
-        // would get no time on a saturated machine. Fewer garbage collections reduce its CPU use by a sixth (100 is the default of Go).
+        // At a higher speed, Prometheus needs a whole core. Its nice value gives the service priority: if a busy replica and Prometheus
+        // share a core, the replica gets 90 % of it. HighCPUUsage needs 80 %, so it can fire. Under the idle policy, Prometheus would
+        // get almost no time on a saturated machine. GOGC=400 (Go's default is 100) causes fewer garbage collections, which reduces the
+        // CPU use of Prometheus by a sixth.
         let (niceness, garbage) = if speed > 1 { ("10", "400") } else { ("0", "100") };
         let mut prometheus = self
             .daemon("prometheus", Path::new("nice"))
@@ -100,9 +101,10 @@ impl Stack {
                 "--web.enable-lifecycle".to_owned(),
                 // Exposes each job's sample_limit as a series; CardinalityGrowth compares the samples of a scrape with it.
                 "--enable-feature=extra-scrape-metrics".to_owned(),
-                // The default, divided by the speed like all other durations.
+                // Prometheus' default of one minute, divided by the speed.
                 format!("--rules.alert.resend-delay={}ms", 60_000 / speed),
-                // Also the default divided by the speed: the time for which a series outlives a target that is no longer configured.
+                // Prometheus' default of 5 minutes, divided by the speed. For this time, queries still return the last samples of a job
+                // that is no longer configured.
                 format!("--query.lookback-delta={}ms", 300_000 / speed),
             ])
             .start()?;
@@ -164,7 +166,7 @@ pub fn alertmanager(daemon: Daemon, ports: &Ports, config: &Path, data: &Path) -
             format!("--storage.path={}", data.display()),
             format!("--web.listen-address={}", ports.address(Port::Alertmanager)?),
             format!("--web.external-url={}", ports.page(Port::Alertmanager)?),
-            // A single instance has no peers to gossip with.
+            // The empty address disables clustering: a single instance has no peers.
             "--cluster.listen-address=".to_owned(),
         ])
         .start()

@@ -10,7 +10,7 @@ use super::tool::{Source, Tool, is_executable};
 use crate::paths;
 use crate::process::{capture, capture_ok, run, task};
 
-/// Installs the tools: one command for the tools of each provider, but one for every crate.
+/// Installs the tools of each provider together, but each crate separately.
 pub fn all(tools: &[&Tool]) -> Result<()> {
     let mut packages: Vec<&str> = Vec::new();
     let mut wheels = Vec::new();
@@ -95,7 +95,7 @@ struct DaemonPolicy {
     created: Option<PathBuf>,
 }
 
-/// Tells packages not to start their daemons (Debian's `invoke-rc.d`).
+/// Debian's `invoke-rc.d` runs this script before a package starts its daemon; the exit status 101 forbids the start.
 const POLICY: &str = "#!/bin/sh\n# Written by cargo xtask while it installs packages.\nexit 101\n";
 
 impl DaemonPolicy {
@@ -135,7 +135,7 @@ fn disable_units(packages: &[&str]) -> Result<()> {
             .filter(|file| file.contains("/systemd/system/") && !file.contains('@'))
             .filter_map(|file| Path::new(file).file_name());
         for unit in units {
-            // Ignores refusals: systemctl refuses only units that cannot be enabled.
+            // A refusal does no harm: systemctl refuses units that cannot be enabled, and the next boot does not start such units.
             capture(task("systemctl").arg("disable").arg(unit))?;
         }
     }
@@ -145,7 +145,8 @@ fn disable_units(packages: &[&str]) -> Result<()> {
 fn pip(wheels: &[&str]) -> Result<()> {
     say(&format!("PyPI: {}", wheels.join(" ")));
     let venv = paths::tools().join("venv");
-    // Runs `python -m pip`: the shebang of `bin/pip` contains the path at which the virtual environment was created, which may have moved.
+    // Runs `python -m pip` instead of `bin/pip`, whose first line has the original path of the virtual environment: the checkout may have
+    // moved.
     let python = venv.join("bin/python3");
     if !is_executable(&python) {
         capture_ok(task("python3").args(["-m", "venv"]).arg(&venv))?;

@@ -15,9 +15,9 @@ use crate::process::{capture, task};
 pub struct Tool {
     /// The name of the executable or of the library.
     pub name: &'static str,
-    /// Folders to search beside PATH; a `*` stands for one folder name.
+    /// Folders to search after PATH and `.tools/`. A `*` stands for one folder name, `~` for the home folder.
     pub(super) folders: &'static [&'static str],
-    /// The oldest acceptable `major.minor`, as printed by `<program> <argument>`.
+    /// The argument that prints the program's version, and the oldest acceptable version.
     pub(super) at_least: Option<(&'static str, Version)>,
     pub(super) source: Source,
 }
@@ -60,7 +60,7 @@ impl Tool {
         self.candidates().into_iter().find(|path| is_executable(path) && self.is_new_enough(path))
     }
 
-    /// The path to pass to other programs: a program's own, or the folder from which a library is loaded by name.
+    /// The path to pass to other programs: the path of a program, or the folder `node_modules` that holds a library.
     pub fn location(&self) -> Option<PathBuf> {
         let found = self.find()?;
         match self.source {

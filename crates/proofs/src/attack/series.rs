@@ -7,7 +7,7 @@ use devstack::http::get;
 use devstack::ports::MAX_REPLICAS;
 use devstack::stack::Stack;
 
-/// The series of every replica, in the order of their numbers.
+/// The series of every replica, ordered by the replica's number.
 pub fn of_replicas(stack: &Stack) -> Result<Vec<BTreeSet<String>>> {
     (1..=MAX_REPLICAS).map(|number| of(&format!("{}/metrics", stack.backend(number)?))).collect()
 }
