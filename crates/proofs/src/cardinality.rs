@@ -1,6 +1,6 @@
-//! The worst-case number of samples in a scrape of each job, derived by `tests/contract/cardinality.rs`; and the proof that hostile clients
-//! of a whole stack create no series, and that no scrape comes near its limit. The attack ends with its own counter-proof: without the
-//! relabelling of prometheus.yml, the same traffic takes the edge over its share.
+//! Runs `tests/contract/cardinality.rs`, which derives the worst-case number of samples in a scrape of each job. Attacks a whole stack to
+//! prove that hostile clients create no series at the replicas, and that every scrape has less than a third of its sample limit. The proof
+//! ends with its own counter-proof: without the relabelling of prometheus.yml, a scrape of the edge exceeds that third.
 
 use std::fs;
 
@@ -19,17 +19,17 @@ use crate::attack::{Attack, Statuses, series};
 use crate::drill::test_stack::TestStack;
 use crate::sockets::Sockets;
 
-/// The share of its limit that a job may use, whatever clients send.
+/// The share of its sample limit that a scrape may use, whatever clients send.
 const SHARE: f64 = 1.0 / 3.0;
 /// The speed of the monitoring: one scrape per five seconds, which an unoptimised replica on a busy machine can serve.
 const SPEED: u32 = 3;
 /// The percentage of the traffic that is Socket.IO events.
 const EVENTS_PERCENT: usize = 20;
-/// Below the limit of connections per account.
+/// The number of Socket.IO clients, below the limit of connections per account.
 const SOCKETS: usize = 20;
-/// The number of requests of a short attack, as `ci` runs it.
+/// The number of requests, beacons and events of a short attack, as `ci` runs it.
 pub const SHORT: usize = 1_500;
-/// The number of requests of a long attack.
+/// The number of requests, beacons and events of a long attack.
 pub const LONG: usize = 10_000;
 /// An attack must receive more different statuses than this; otherwise it did not reach the service.
 const MIN_STATUSES: usize = 10;
@@ -67,7 +67,7 @@ pub fn attack(report: &mut Report, count: usize) -> Result<()> {
         for series in &new {
             eprintln!("new: {series}");
         }
-        let note = format!("{} series each", after.iter().map(|series| series.len().to_string()).collect::<Vec<_>>().join(", "));
+        let note = format!("{} series per replica", after.iter().map(|series| series.len().to_string()).collect::<Vec<_>>().join(", "));
         Ok(if new.is_empty() { Outcome::passed().with_note(note) } else { Outcome::failed(format!("{} new series", new.len())) })
     })?;
     report.step("every target is UP", || {
@@ -111,7 +111,7 @@ fn listed(statuses: &Statuses) -> String {
     statuses.iter().map(listed).collect::<Vec<_>>().join(", ")
 }
 
-/// The largest scrape of a job.
+/// The number of samples in the largest scrape of a job, and the job's limit.
 struct Job {
     name: String,
     samples: f64,
@@ -137,7 +137,7 @@ fn jobs(test: &TestStack) -> Result<Vec<Job>> {
         .collect()
 }
 
-/// The values of an instant query by job.
+/// The results of an instant query, by job.
 fn values_by_job(test: &TestStack, query: &str) -> Result<Vec<(String, f64)>> {
     let results = test.query(query)?;
     let read = |result: &Value| Some((result["metric"]["job"].as_str()?.to_owned(), result["value"][1].as_str()?.parse().ok()?));

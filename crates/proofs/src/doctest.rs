@@ -1,6 +1,7 @@
-//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work without a change. Programs and
+//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work as written. Programs and
 //! requests, including those in runbooks, run against a whole stack. Queries run in Prometheus and Postgres. Verbs of xtask, commands of
-//! Compose, settings, quoted source and data are checked without being run. The rest is listed with a reason.
+//! Compose, settings, quoted source and data are checked without being run. Everything else, except drawings, is listed with
+//! a reason.
 //!
 //! `doctest/documents` reads the snippets, and `doctest/fate` decides which are run, checked or listed. `doctest/shell` runs them, and
 //! `doctest/checks` checks them.
@@ -39,7 +40,7 @@ pub fn programs() -> Vec<&'static Tool> {
     PROGRAMS.into_iter().chain([&CURL, &JQ, &PROMTOOL, &SOCKET_IO_CLIENT]).collect()
 }
 
-/// Adds the proof to a report, on a stack of its own. Its ports are those of the documents, if they are free.
+/// Adds the proof to a report, on a stack of its own. The stack uses the ports that the documents name, if they are free.
 pub fn add(report: &mut Report, cli: &Command) -> Result<()> {
     check(report, cli)?;
     let folder = paths::temporary("doctest")?;
@@ -113,7 +114,7 @@ pub fn run(ports: &Ports, folder: &Path) -> Result<Outcome> {
                     }
                     shell.block(&part, is_program, run).and_then(|begun| {
                         if let Some((process, printed)) = running.take() {
-                            shell.wait_for(process, printed).context("the program before it")?;
+                            shell.wait_for(process, printed).context("the program that keeps running")?;
                         }
                         running = begun;
                         Ok(())

@@ -1,6 +1,6 @@
-//! The journeys of clients that send canaries. They sign up, sign in with right and wrong passwords, work on a project, sign in and post
-//! through platforms, and send requests that no page sends. Each request must get the expected answer, which shows that the canaries
-//! reached the service. `canary/polling` speaks Socket.IO.
+//! Clients that send canaries. They sign up, sign in with right and wrong passwords, work on a project, sign in and post through platforms,
+//! and send requests that no page sends. The answers are checked, because they show that the canaries reached the service.
+//! `canary/polling` is the Socket.IO client.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::browsing::Browser;
 use crate::drill::test_stack::TestStack;
 
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
-/// A pause of the database beyond the deadline of every statement.
+/// A delay that exceeds the time limit of a statement.
 const STATEMENT_PAUSE_MS: u32 = 5_000;
 
 /// The clients of one run.
@@ -31,7 +31,7 @@ pub struct Journeys<'a> {
 impl<'a> Journeys<'a> {
     /// Makes every journey and returns the planted canaries.
     pub fn travel(test: &'a TestStack) -> Result<Canaries> {
-        // The host name as browsers see it: platforms redirect back to it.
+        // The URL for browsers, because platforms redirect browsers to it.
         let edge = test.page(Port::Edge)?;
         let mut journeys = Self { test, api: format!("{edge}/api"), edge, canaries: Canaries::default(), token: String::new() };
         journeys.sign_up_and_in().context("sign up and in")?;
@@ -64,7 +64,7 @@ impl<'a> Journeys<'a> {
     fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()) {
             let value = cookie.split(';').next().and_then(|pair| pair.split_once('='));
-            // The edge's own cookie only names a replica.
+            // The cookie `vitrine_replica` of the edge names a replica and is not secret.
             if let Some((_, value)) =
                 value.filter(|(name, value)| name.contains("vitrine") && *name != "vitrine_replica" && !value.is_empty())
             {
@@ -83,7 +83,7 @@ impl<'a> Journeys<'a> {
         let wrong = json!({ "email": email, "password": self.secret("a wrong password")? });
         expect(&self.post("/auth/login", &wrong)?, 401)?;
         let stranger = format!("{}@example.org", self.personal("e-mail address without an account")?);
-        let stranger = json!({ "email": stranger, "password": self.secret("password of nobody")? });
+        let stranger = json!({ "email": stranger, "password": self.secret("password without an account")? });
         expect(&self.post("/auth/login", &stranger)?, 401)?;
 
         let device = self.personal("name of a device")?;
@@ -96,7 +96,7 @@ impl<'a> Journeys<'a> {
         expect(&send("GET", &format!("{}/auth/me", self.api), &[("authorization", &bearer)], None)?, 200)
     }
 
-    /// Requests that no page sends: invalid bodies, credentials in the wrong place, canaries in every part of a request.
+    /// Requests that no page sends: invalid bodies, credentials in the wrong place, canaries in paths, queries, headers and bodies.
     fn hostile(&mut self) -> Result<()> {
         let (name, value) = (self.request("name of an unknown field")?, self.secret("password in an unknown field")?);
         expect(&self.post("/auth/login", &json!({ "email": "a@example.org", name: value }))?, 422)?;
@@ -110,7 +110,7 @@ impl<'a> Journeys<'a> {
         let (path, query) = (self.canaries.plant(Kind::Path, "part of a path")?, self.secret("token in a query")?);
         let headers = [
             ("authorization", format!("Bearer {}", self.secret("an unknown token")?)),
-            ("cookie", format!("vitrine={}; other={}", self.secret("an unknown session")?, self.secret("a strange cookie")?)),
+            ("cookie", format!("vitrine={}; other={}", self.secret("an unknown session")?, self.secret("an unknown cookie")?)),
             ("user-agent", self.request("header User-Agent")?),
             ("referer", format!("http://localhost/?token={}", self.secret("token in the header Referer")?)),
             ("x-request-id", self.request("header X-Request-Id")?),
@@ -141,7 +141,7 @@ impl<'a> Journeys<'a> {
         let created = self.post("/projects", &json!({ "name": format!("Draft {name}"), "description": description }))?;
         expect(&created, 201)?;
         let project = identifier(&created)?;
-        let nobody = format!("{}@example.org", self.personal("e-mail address of a missing member")?);
+        let nobody = format!("{}@example.org", self.personal("e-mail address of a member without an account")?);
         let added = self.post(&format!("/projects/{project}/members"), &json!({ "email": nobody, "role": "viewer" }))?;
         ensure!((400..500).contains(&added.status), "{} {}", added.status, added.body);
         Ok(project)
@@ -190,7 +190,8 @@ impl<'a> Journeys<'a> {
         })
     }
 
-    /// Signs in with one platform, links another, publishes a project and posts about it on the second platform.
+    /// Signs in through Google, links Mastodon, sends false callbacks, publishes a project, and posts about it twice: the first delivery
+    /// succeeds, and the second fails.
     fn platforms(&mut self) -> Result<()> {
         let simulator = self.test.page(Port::ProviderSim)?;
         let mut browser = Browser::new();
@@ -207,7 +208,7 @@ impl<'a> Journeys<'a> {
             }
         }
         let lie = format!("code={}&state={}", self.secret("an unknown code")?, self.secret("an unknown state")?);
-        let refusal = format!("error=access_denied&error_description={}", self.request("reason of a platform")?);
+        let refusal = format!("error=access_denied&error_description={}", self.request("error description of a platform")?);
         for query in [lie, refusal] {
             let answer = browser.get(&format!("{}/oauth/google/callback?{query}", self.api))?;
             ensure!(answer.status < 500, "a false callback: {} {}", answer.status, answer.body);
@@ -235,7 +236,7 @@ impl<'a> Journeys<'a> {
         Ok(format!("{}/posts/{}", self.api, identifier(&post)?))
     }
 
-    /// Handlers that panic, and statements that the database cancels, while they hold canaries.
+    /// Sends canaries to a handler that panics, and to a handler whose statement the database cancels.
     fn failures(&mut self) -> Result<()> {
         let panics = self.test.fault(json!({ "fault": "panic", "route": "/api/posts" }))?;
         let waits = self.test.known_fault(json!({ "fault": "database", "delay_ms": STATEMENT_PAUSE_MS, "table": "projects" }))?;

@@ -20,7 +20,7 @@ pub struct Place {
     pub text: String,
 }
 
-/// The metrics of every exporter, and the values of every label in Prometheus.
+/// The metrics of every scrape target except Grafana, and the names and values of all labels in Prometheus.
 pub fn metrics(test: &TestStack) -> Result<Vec<Place>> {
     let exporters =
         [Port::CaddyMetrics, Port::PostgresExporter, Port::RedisExporter, Port::NodeExporter, Port::Prometheus, Port::Alertmanager];
@@ -46,7 +46,7 @@ pub fn logs(test: &TestStack) -> Result<Vec<Place>> {
     entries.map(|entry| read(entry?)).collect()
 }
 
-/// Alerts with their annotations, the mail about them, and the other notifications.
+/// Alerts and rules with their annotations, the mail about alerts, and the other notifications.
 pub fn alerts(test: &TestStack) -> Result<Vec<Place>> {
     let pages = [
         (Port::Prometheus, "/api/v1/alerts"),
@@ -58,7 +58,8 @@ pub fn alerts(test: &TestStack) -> Result<Vec<Place>> {
     pages.into_iter().map(|(port, path)| page(test, port, path)).collect()
 }
 
-/// The dashboards as Grafana returns them, where it is installed. Their queries show series of Prometheus, which [`metrics`] covers.
+/// The dashboards as Grafana returns them, or nothing if the stack has no Grafana. Their queries show series of Prometheus, which
+/// [`metrics`] covers.
 pub fn dashboards(test: &TestStack) -> Result<Vec<Place>> {
     if test.url(Port::Grafana).is_err() {
         return Ok(Vec::new());

@@ -1,11 +1,11 @@
-//! Canaries: random texts that a client sent or received, each with the rule for where operators may see it.
+//! Canaries: texts that clients send or receive, and the secrets of the stack. The kind of a canary decides whether operators may see it.
 
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use devstack::paths;
 
-/// The rule, as docs/OPERATIONS.md states it.
+/// What a canary is, and therefore who may see it (docs/OPERATIONS.md, "What operators see of clients").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Gives access: a password, a token, a cookie, a code. Nobody may see it.
@@ -32,16 +32,16 @@ impl Kind {
     }
 }
 
-/// A planted text.
+/// A text to search for.
 pub struct Canary {
     pub kind: Kind,
-    /// What it is, such as `password of a sign-up`.
+    /// A description, such as `password of an account`.
     pub what: &'static str,
     pub text: String,
 }
 
 impl Canary {
-    /// Whether a text contains it, as it is or in Base64 at any offset.
+    /// Whether a text contains the canary, as plain text or in Base64 at any offset.
     pub fn is_in(&self, text: &str) -> bool {
         text.contains(&self.text) || (0..3).any(|offset| text.contains(&in_base64(&self.text, offset)))
     }
@@ -60,7 +60,7 @@ fn in_base64(text: &str, offset: usize) -> String {
 pub struct Canaries(Vec<Canary>);
 
 impl Canaries {
-    /// A new canary, to be sent.
+    /// Adds a new random text and returns it, so that a client can send it.
     pub fn plant(&mut self, kind: Kind, what: &'static str) -> Result<String> {
         let text = paths::random_password()?;
         self.keep(kind, what, text.clone());

@@ -1,4 +1,4 @@
-//! A Socket.IO client over polling, in the protocol's own packets: a library would not send an unknown event or a token in a query.
+//! A Socket.IO client over HTTP polling. It writes the packets of the protocol itself, so the proof needs no Socket.IO library.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ impl Polling {
         Ok(())
     }
 
-    /// Polls until a packet begins with a text.
+    /// Polls until a packet begins with `beginning`, and returns the packet.
     fn receive(&mut self, beginning: &str) -> Result<String> {
         for _ in 0..MAX_POLLS {
             let answer = self.browser.get(&self.url)?;

@@ -1,5 +1,5 @@
-//! Checks of snippets that are not run: the verbs and options of xtask, the services of Compose, the variables of `.env`, the syntax of
-//! shell and data. None of them needs a running stack.
+//! Checks snippets without running them: the verbs and options of xtask, the services of Compose, the variables of `.env`, quoted source,
+//! and the syntax of shell commands and data. No check needs a running stack.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ const PARSE: &str = r#"while [ $# -gt 0 ]; do bash -n -c "$2" || echo "not parse
 const NOT_PARSED: &str = "not parsed: ";
 /// The subcommands of Compose whose first argument is a service and whose further arguments are a command in it.
 const WITH_COMMAND: [&str; 2] = ["exec", "run"];
-/// The options of Compose that have a value.
+/// The options of Compose that documents use with a separate value.
 const WITH_VALUE: [&str; 3] = ["--profile", "--since", "--tail"];
 
 /// Checks that bash can parse the shell snippets. A placeholder such as `<id>` counts as a name.
@@ -46,7 +46,8 @@ fn is_shell(snippet: &Snippet) -> bool {
     fate::parts(snippet).iter().any(|part| !fate::of(snippet, part).is_some_and(is_other))
 }
 
-/// Replaces `<name>` by `name`, if only letters, digits and blanks are between `<` and `>`. Other text behind a `<` is a redirection.
+/// Replaces `<name>` by `name`, if only letters, digits and blanks are between `<` and `>`; blanks become `-`. Any
+/// other `<` is a redirection.
 fn without_placeholders(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -67,7 +68,7 @@ fn without_placeholders(text: &str) -> String {
 /// Parses every call of xtask in a command as xtask does.
 pub fn xtask(command: &str, cli: &Command) -> Result<()> {
     for call in calls(command, "cargo xtask") {
-        // `cargo xtask <verb>` stands for all verbs.
+        // `cargo xtask` alone and `cargo xtask <verb>` stand for all verbs.
         if call.first().is_none_or(|verb| verb.starts_with('<')) {
             continue;
         }
@@ -93,7 +94,7 @@ pub fn compose(command: &str) -> Result<()> {
         let Some((subcommand, arguments)) = arguments.split_first() else { bail!("{command}: no subcommand") };
         let named = if WITH_COMMAND.contains(subcommand) { &arguments[..arguments.len().min(1)] } else { arguments };
         for name in named {
-            // In a loop, the name contains a variable.
+            // In a loop, the name contains a variable, such as `backend-$n`: only the text before `$` is checked.
             let is_known =
                 known.contains(*name) || name.split_once('$').is_some_and(|(start, _)| known.iter().any(|known| known.starts_with(start)));
             ensure!(is_known, "{command}: Compose has no service {name}");
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verb_or_an_option_that_does_not_exist_is_found() {
+    fn an_unknown_verb_or_option_is_an_error() {
         let up = Command::new("up").arg(Arg::new("detach").long("detach").action(clap::ArgAction::SetTrue));
         let cli = Command::new("cargo xtask").subcommand_required(true).subcommand(up);
         for fine in ["cargo xtask up --detach   # stays", "eval \"$(cargo xtask up)\"", "cargo xtask <verb>", "cargo xtask up && ls -l"] {
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_does_not_exist_is_found() {
+    fn an_unknown_service_is_an_error() {
         for fine in [
             "docker compose up -d --build --wait",
             "docker compose exec -T postgres pg_dump vitrine >x",

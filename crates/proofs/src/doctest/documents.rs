@@ -9,7 +9,7 @@ use devstack::paths;
 use regex_lite::Regex;
 
 static RANGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[\d+[smhdw]\]").expect("the expression is valid"));
-/// Code in a sentence is a command if it begins with one of these programs.
+/// Code in a sentence is a command if it begins with one of these programs and has an argument.
 const PROGRAMS: [&str; 10] = ["cargo", "docker", "curl", "npm", "node", "ssh", "sysctl", "eval", "vitrine", "promtool"];
 
 /// The Markdown around a snippet.
@@ -54,7 +54,7 @@ pub fn snippets() -> Result<Vec<Snippet>> {
     Ok(snippets)
 }
 
-/// The lines of runbooks that send a request to a running stack with `curl` and do not depend on their context.
+/// The lines of runbooks that send a request to a running stack with `curl` and do not depend on other lines.
 pub fn requests_of_runbooks() -> Result<Vec<Snippet>> {
     let mut requests = Vec::new();
     for document in files("monitoring/runbooks")? {
@@ -135,7 +135,7 @@ impl Reader {
         }
     }
 
-    /// Ends the open block; of a paragraph only its commands and queries are kept.
+    /// Ends the open block or paragraph. Keeps a whole block, but only the commands and queries of a paragraph.
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
         if open.form != Form::Inline {

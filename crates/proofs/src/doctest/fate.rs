@@ -1,17 +1,17 @@
-//! The fate of each command and block: it is run, it is checked without being run, or it is listed here with the reason why it is neither.
+//! The fate of each command and block: it is run, it is checked without being run, or it is listed here with a reason. Drawings need none.
 
 use super::documents::{Form, Snippet, is_query};
 
-/// How a block of a document is run, whole and in order.
+/// The expected behaviour of a block that is run as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
-    /// It finishes and prints this.
+    /// It succeeds, and its output contains this text.
     Prints(&'static str),
     /// It keeps running: it prints the first text once it has started, and the second once the following block has run.
     GoesOn(&'static str, &'static str),
 }
 
-/// The blocks that are run as a whole, by document and beginning.
+/// The blocks that are run as a whole: the document, the beginning of the block, and its expected behaviour.
 const BLOCKS: [(&str, &str, Run); 4] = [
     ("README.md", "export api=", Run::Prints("\"Analytical Engine\"")),
     ("README.md", "import { io }", Run::GoesOn("{}", "change: 'updated'")),
@@ -19,7 +19,7 @@ const BLOCKS: [(&str, &str, Run); 4] = [
     ("docs/REALTIME.md", "import { io }", Run::Prints("server_at")),
 ];
 
-/// The snippets that are neither run nor checked: the beginning of each, and the reason.
+/// The commands that are not run and of which only the shell syntax is checked: the beginning of each, and the reason.
 pub const LISTED: [(&str, &str); 16] = [
     ("cargo fmt ", "a step of `cargo xtask ci`"),
     ("cargo clippy ", "a step of `cargo xtask ci`"),
@@ -54,15 +54,15 @@ pub enum Fate {
     Xtask,
     /// A command of Compose: it needs an engine, so only the names of its services are checked.
     Compose,
-    /// Variables of `.env`, which must exist.
+    /// Variables of `.env`, which must be in `.env.example`.
     Settings,
-    /// A part of a source file, which must contain it.
+    /// An excerpt from the source of the dashboards, which must contain it.
     Quote,
     /// JSON, TOML or YAML, which must parse.
     Data,
     /// A drawing.
     Drawing,
-    /// Neither run nor checked, for the reason in [`LISTED`] at this index.
+    /// A command in [`LISTED`], with its index there.
     Listed(usize),
 }
 
@@ -72,13 +72,13 @@ impl Fate {
         match self {
             Self::Block(_) | Self::Request | Self::Sql | Self::Query => "run",
             Self::Xtask | Self::Compose | Self::Settings | Self::Quote | Self::Data => "checked",
-            Self::Drawing => "drawn",
+            Self::Drawing => "drawings",
             Self::Listed(_) => "listed with a reason",
         }
     }
 }
 
-/// The parts of a snippet that have a fate of their own: a command each, or the whole block.
+/// The parts of a snippet, each with its own fate: its commands, or the whole block.
 pub fn parts(snippet: &Snippet) -> Vec<String> {
     if matches!(&snippet.form, Form::Fenced(language) if language != "sh") || whole(snippet).is_some() {
         return vec![snippet.text.clone()];
@@ -112,7 +112,7 @@ pub fn of(snippet: &Snippet, part: &str) -> Option<Fate> {
     }
 }
 
-/// The fate of a block that is run, checked or listed as a whole.
+/// The fate of a block as a whole; `None` if its commands have fates of their own, or if the block is unknown.
 fn whole(snippet: &Snippet) -> Option<Fate> {
     let block = BLOCKS.iter().find(|(document, beginning, _)| *document == snippet.document && snippet.text.starts_with(beginning));
     match (&snippet.form, block) {
@@ -124,7 +124,7 @@ fn whole(snippet: &Snippet) -> Option<Fate> {
             "ts" => Some(Fate::Quote),
             _ => None,
         },
-        // A key of YAML without a value.
+        // The first line is a YAML key without a value.
         (Form::Indented, None) => snippet.text.lines().next().filter(|line| line.ends_with(':') && !line.contains(' ')).map(|_| Fate::Data),
         (Form::Inline, None) => None,
     }
@@ -135,7 +135,7 @@ pub fn is_setting(line: &str) -> bool {
     line.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
 }
 
-/// The commands of a block of shell: continued lines and loops are one command, comments are none.
+/// The commands of a shell block. A loop, or a line with its continuation lines, is one command. Comments are left out.
 fn commands(text: &str) -> Vec<String> {
     let mut commands: Vec<String> = Vec::new();
     let mut is_open = false;

@@ -1,5 +1,5 @@
-//! A reader's shell: runs the commands and programs of documents against a running stack, through the edge. Their text is unchanged, except
-//! that the default addresses of `up` are replaced by those of the stack.
+//! A reader's shell: runs the commands and programs of documents against a running stack. Only the default addresses of `up` in them are
+//! replaced by those of the stack.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,8 +17,8 @@ use super::fate::Run;
 const LIMIT: Duration = Duration::from_secs(30);
 /// A proxy from the environment must not intercept traffic to our own processes.
 const OURS: &str = "localhost,127.0.0.1";
-/// Prepended to every script: a 4xx or 5xx status must count as a failure, which `curl` alone does not do. A reader of its output may close
-/// the pipe early (exit code 23).
+/// Prepended to every script: `curl` also fails on a 4xx or 5xx status, and records each failure in the file `$FAILED`, because a pipeline
+/// hides exit codes. Exit code 23 is not a failure: the next program of a pipeline may close the pipe early.
 const STRICT: &str = r#"
 curl() {
     command curl --fail-with-body --show-error --max-time 20 "$@" || { code=$?; [ $code = 23 ] || echo "curl $*: $code" >>"$FAILED"; }
@@ -56,11 +56,11 @@ impl<'a> Shell<'a> {
                 let mut node = task("timeout");
                 node.arg(LIMIT.as_secs().to_string()).arg(NODE.path()?).arg(self.program(text)?);
                 let output = capture(node.current_dir(self.folder).envs(&self.exported))?;
-                ensure!(output.success && output.text.contains(expected), "it printed:\n{}", output.text);
+                ensure!(output.success && output.text.contains(expected), "failed or did not print {expected}:\n{}", output.text);
             }
             Run::Prints(expected) => {
                 let output = self.run(text)?;
-                ensure!(output.contains(expected), "it printed:\n{output}");
+                ensure!(output.contains(expected), "did not print {expected}:\n{output}");
             }
             Run::GoesOn(begun, printed) => {
                 let program = self.program(text)?;
@@ -91,7 +91,7 @@ impl<'a> Shell<'a> {
 
     /// Waits until a program that keeps running has printed a text, and stops it.
     pub fn wait_for(&self, mut process: Process, printed: &str) -> Result<()> {
-        wait_until(printed, LIMIT, || {
+        wait_until(&format!("the program prints {printed}"), LIMIT, || {
             process.check()?;
             Ok(self.log().contains(printed))
         })

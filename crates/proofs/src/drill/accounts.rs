@@ -44,8 +44,8 @@ pub const OAUTH: Drill = Drill {
     },
 };
 
-/// Guesses and the forged callbacks above come from addresses reserved for documentation (RFC 5737), so that rate limits hit the attack
-/// and not the load that runs at the same time.
+/// Sends wrong passwords. Like the forged callbacks above, they come from an address reserved for documentation (RFC 5737), so that rate
+/// limits apply to the attack and not to other drills of the batch.
 fn guesses(test: &TestStack, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let url = format!("{}/api/auth/login", test.url(Port::Backend(3))?);
     let address = Ipv4Addr::new(203, 0, 113, u8::try_from(per_second).unwrap_or_default()).to_string();

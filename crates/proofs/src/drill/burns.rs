@@ -1,6 +1,6 @@
-//! Error budgets that burn about four times too fast: enough for a ticket (a warning), too little for a page (a critical alert). Ticket
-//! alerts look back over a day, so these drills run before anything else fails. Critical alerts are drilled here only where no other cause
-//! raises them.
+//! Error budgets that burn four to five times too fast: enough for a ticket (a warning), too little for a page (a critical alert). Ticket
+//! alerts look back over one and three days, so these drills run before anything else fails. The one critical alert here is the one that
+//! no other drill raises.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,8 +43,8 @@ pub const SIGN_INS: Drill = Drill {
     },
 };
 
-/// A small share of events is late. The measured events are canaries, which arrive at a constant rate. This drill runs first, because after
-/// a day of punctual canaries the share of late ones would be too small.
+/// A small share of events is late. The measured events are canaries, which arrive at a constant rate. This drill runs first, because many
+/// earlier punctual canaries would make the share of late ones too small.
 pub const LATENESS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:warning"],
     cause: "backend-3 is frozen for 4 s of every 16 s: 5 % of the events between replicas are late",
@@ -72,6 +72,7 @@ pub const LATENESS: Drill = Drill {
 const CYCLE: u32 = 200;
 /// No other drill traffic uses this route.
 const SLOW_ROUTE: &str = "/api/oauth/platforms";
+/// Time limit for healthy requests to outweigh the slow first ones.
 const OUTWEIGHED: Duration = Duration::from_mins(2);
 
 fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
@@ -90,8 +91,8 @@ fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
             _ => send_and_forget(client, "GET", &format!("{replica}/version"), &[], None),
         }
     });
-    // The first requests after a start are slow. Until healthy ones outweigh them, the latency objective also burns over its longest
-    // window. The alert of that window would fire while this drill waits for the resolution of its own alerts.
+    // The first requests after a start are slow. Until healthy requests outweigh them, the alert on the longest window of the latency
+    // objective is active. This drill could not tell that alert from its own and would also wait for it to resolve.
     let burning = "ALERTS{alertname=\"ErrorBudgetBurn\",severity=\"warning\",slo=~\"requests-.+|login\"}";
     wait_until("healthy requests outweigh those of the start", OUTWEIGHED, || Ok(test.query(burning)?.is_empty()))?;
     damage(test)?;

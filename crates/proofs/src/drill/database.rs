@@ -1,4 +1,4 @@
-//! Postgres: slow, failing, out of connections, down.
+//! Postgres: slow, failing, short of connections, down.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub const VERY_SLOW: Drill = Drill {
     },
 };
 
-/// A table is missing under its expected name.
+/// A table has been renamed, so statements on it fail.
 pub const ERRORS: Drill = Drill {
     alerts: &["DatabaseErrors"],
     cause: "the table projects was renamed by hand",

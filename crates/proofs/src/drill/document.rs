@@ -19,7 +19,7 @@ pub fn write(test: &TestStack, speed: u32, drilled: &[Drilled]) -> Result<()> {
     fs::write(&path, text(&rules(test)?, speed, drilled)).with_context(|| format!("failed to write {}", path.display()))
 }
 
-/// Updates the rows of some drills in the document, in the order of the schedule. Rows without a drill are dropped.
+/// Replaces the rows of these drills in the document. All rows follow the order of the schedule; rows without a drill are dropped.
 pub fn update(test: &TestStack, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
     let document = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
@@ -81,7 +81,7 @@ fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
         let (name, values) = parts(drill.alert);
         let values: Vec<_> = values.collect();
         let named: Vec<_> = rules.iter().filter(|rule| rule["name"] == name).collect();
-        // A key may have values of labels that come from the query. The rule does not list such labels.
+        // The rule with the most values of the key. Some values may be missing in every rule: their labels come from the query.
         let rule = named.iter().max_by_key(|rule| values.iter().filter(|value| has(&rule["labels"], value)).count());
         let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
         let times = drill.times;
