@@ -1,6 +1,6 @@
 //! Proves that nothing internal answers at the edge: metrics, readiness, faults, the monitoring, the edge's own administration, runbooks,
-//! simulated platforms and files, in every spelling of a path, with every method, host and header. Every internal service is asked on its
-//! own port first: a text in its response identifies it, and must not come back through the edge.
+//! simulated platforms and files. The requests vary the spelling of the path, the method, the host and the headers. First, the proof asks
+//! every internal service on its own port: a text in the response identifies the service, and must not come back through the edge.
 //!
 //! `exposure/surfaces` lists what is internal, `exposure/spellings` and `exposure/probes` make the requests, and `exposure/listeners` reads
 //! the addresses on which the stack listens. The last step shows that the probes can fail: it removes the Caddyfile's rule
@@ -61,12 +61,12 @@ pub fn add(report: &mut Report, form: Form) -> Result<()> {
     }
 }
 
-/// The internal routes of replicas in every spelling, on a stack behind a host name.
+/// Requests the internal routes of replicas in every spelling, over HTTP/2, on a stack behind a host name.
 pub(crate) fn over_http2(test: &TestStack) -> Result<Outcome> {
     let surfaces = surfaces::all(test.stack.ports());
     let responses = http2::responses(&test.stack.edge()?, of_replicas(&surfaces))?;
     ensure!(responses.iter().any(|(_, answer)| answer == "2 404"), "no request was refused, so the edge was not reached");
-    // 000: the edge ended the stream, because the path is malformed.
+    // 000: there was no response. The edge ends the stream of a malformed path.
     let exposed = responses.iter().filter(|(_, answer)| !answer.starts_with("2 4") && !answer.ends_with(" 000"));
     let exposed: Vec<Exposed> =
         exposed.map(|(target, answer)| Exposed { request: target.clone(), why: format!("HTTP/{answer}") }).collect();
@@ -102,7 +102,7 @@ fn loopback() -> Result<Outcome> {
     Ok(Outcome::passed().with_note(format!("{} sockets", listeners.len())))
 }
 
-/// Passes when no replica saw the requests for its own internal routes.
+/// Passes when the edge itself answers 404 to requests for the internal routes of replicas.
 fn refuses(test: &TestStack, surfaces: &[Surface]) -> Result<Outcome> {
     let edge = test.stack.edge()?;
     for path in of_replicas(surfaces) {
@@ -147,7 +147,7 @@ fn faults(test: &TestStack) -> Result<Outcome> {
     let address = ports.address(Port::Edge)?;
     let lists: Vec<Probe> = FAULTS.iter().flat_map(|path| probes::of(path, &address, &claims)).collect();
     let path = format!("/api/faults/{id}");
-    // A refusal repeats the path, and with it the identifier.
+    // A refusal repeats the path with the identifier, so the identifier is no sign of exposure here.
     let own = probes::of(&path, &address, &claims);
     let mut exposed = send(test, &lists, &BTreeSet::from([id, FAULT_FIELD]))?;
     exposed.extend(send(test, &own, &BTreeSet::from([FAULT_FIELD]))?);
@@ -164,7 +164,7 @@ struct Exposed {
     why: String,
 }
 
-/// Sends all probes and returns those that reached something internal.
+/// Sends all probes and returns those that [`judge`] counts as exposed.
 fn send(test: &TestStack, probes: &[Probe], marks: &BTreeSet<&str>) -> Result<Vec<Exposed>> {
     let edge = test.stack.ports().address(Port::Edge)?;
     let next = AtomicUsize::new(0);
@@ -185,7 +185,7 @@ fn send(test: &TestStack, probes: &[Probe], marks: &BTreeSet<&str>) -> Result<Ve
     })
 }
 
-/// The reason why a response exposes something.
+/// The reason why a response counts as exposing something internal; `None` if it does not.
 fn judge(expected: Expected, status: u16, text: &str, marks: &BTreeSet<&str>) -> Option<String> {
     if let Some(mark) = marks.iter().find(|mark| text.contains(**mark)) {
         return Some(format!("{status} with {mark}"));
@@ -204,7 +204,8 @@ fn outcome(exposed: &[Exposed], count: usize) -> Result<Outcome> {
     Ok(Outcome { passed: u64::try_from(count)? - failed, failed, ..Outcome::default() }.with_note(note))
 }
 
-/// Removes the rule from the Caddyfile; passes when every internal route of a replica then answers through the edge.
+/// Removes the rule from a copy of the Caddyfile. Passes when every internal route of a replica then answers through the edge, and a probe
+/// reports it.
 fn without_rule(test: &TestStack, surfaces: &[Surface], marks: &BTreeSet<&str>) -> Result<Outcome> {
     let source = fs::read_to_string(paths::root().join("Caddyfile"))?;
     ensure!(source.matches(RULE).count() == 1, "the Caddyfile must have exactly one line `{}`", RULE.trim());
@@ -222,7 +223,7 @@ fn without_rule(test: &TestStack, surfaces: &[Surface], marks: &BTreeSet<&str>) 
     test.stack.reload_edge()?;
     ensure!(refused.is_empty(), "still refused: {}", refused.join(", "));
     ensure!(!exposed.is_empty(), "no probe notices that /metrics answers");
-    Ok(Outcome::passed().with_note(format!("{} of {} requests for /metrics notice it", exposed.len(), probes.len())))
+    Ok(Outcome::passed().with_note(format!("{} of {} probes of /metrics report its exposure", exposed.len(), probes.len())))
 }
 
 #[cfg(test)]
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_refusal_without_internal_text_passes() {
+    fn internal_text_or_a_missing_refusal_counts_as_exposure() {
         let marks = BTreeSet::from(["# TYPE "]);
         let exposes = |expected, status, text: &str| judge(expected, status, text, &marks).is_some();
         assert!(!exposes(Expected::Refusal, 404, "HTTP/1.1 404 Not Found\r\n\r\n{}"));

@@ -1,4 +1,4 @@
-//! The environment driver: failing, slow, and environments left in error.
+//! Environments: driver calls that fail or are slow, and environments in the error state.
 
 use std::time::Duration;
 
@@ -36,10 +36,10 @@ pub const FAILING: Drill = Drill {
     },
 };
 
-/// The driver takes 7 s longer than usual.
+/// Every restart takes the driver 7 s longer than usual.
 pub const SLOW: Drill = Drill {
     alerts: &["SlowDockerOperations"],
-    cause: "every restart takes the driver 7 s longer (10 s are allowed), for twenty environments in turn",
+    cause: "every restart by the driver takes 7 s longer (its time limit is 10 s), and twenty environments are restarted in turn",
     mitigation: "the driver is repaired (fault `driver`)",
     inject: |test| {
         let some = Environments::make(test, 20)?;
@@ -61,7 +61,7 @@ pub struct Environments {
 }
 
 impl Environments {
-    /// Creates `count` environments and waits until they are stopped.
+    /// Creates `count` environments and waits until each has the status `stopped`.
     pub fn make(test: &TestStack, count: usize) -> Result<Self> {
         let (edge, token) = (test.stack.edge()?, test.new_account()?);
         let project = create_project(&edge, &token, "Drilled")?;

@@ -21,7 +21,7 @@ pub const ERRORS: Drill = Drill {
         let (views, broken) = (beacons(test, 8, &view)?, beacons(test, 4, &broken)?);
         Ok(Box::new(move |test| {
             drop(broken);
-            // No drill waits for this traffic; it continues until the stack stops.
+            // These beacons make the alert resolve. No other drill depends on them, so they may continue until the stack stops.
             test.keep(views);
             Ok(())
         }))
@@ -37,7 +37,7 @@ pub const SLOW: Drill = Drill {
         let slow = beacons(test, 3, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 6000 }]))?;
         Ok(Box::new(move |test| {
             drop(slow);
-            // No drill waits for this traffic; it continues until the stack stops.
+            // These beacons make the alert resolve. No other drill depends on them, so they may continue until the stack stops.
             let fast = beacons(test, 12, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 300 }]))?;
             test.keep(fast);
             Ok(())

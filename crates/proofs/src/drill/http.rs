@@ -1,4 +1,4 @@
-//! HTTP: slow and failing responses.
+//! HTTP: slow and failing responses. Routes that are exempt from fault injection stay healthy.
 
 use devstack::ports::Port;
 use serde_json::json;
@@ -48,7 +48,7 @@ pub const ERRORS: Drill = Drill {
         let fault = test.fault(json!({ "fault": "error", "status": 500, "route": "/api/showcase" }))?;
         let failing = readers(test, 15, 2)?;
         let replicas = replicas(test)?;
-        // Bypasses the edge: this load would use up the edge's CPU, too.
+        // Bypasses the edge, to spare its CPU time.
         let well = Traffic::start(400, 4, move |client, number| {
             send_and_forget(client, "GET", &format!("{}/version", replicas[number as usize % replicas.len()]), &[], None);
         });
@@ -64,7 +64,7 @@ pub const ERRORS: Drill = Drill {
 pub const OUTAGE: Drill = Drill {
     alerts: &["VeryHighAPIErrorRate", "HighErrorRate", "LowSuccessRate", "EdgeErrors", "ErrorBudgetBurn:requests-availability:critical"],
     cause: "every replica answers every request with 500, at 90 requests per second",
-    mitigation: "the change that broke it is rolled back (fault `error`)",
+    mitigation: "the change that broke the replicas is rolled back (fault `error`)",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "error", "status": 500 }))?;
         let readers = readers(test, 90, 6)?;

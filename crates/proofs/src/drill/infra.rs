@@ -1,4 +1,4 @@
-//! Processes and machines: down, not ready, disk full.
+//! Replicas that are down or not ready, and a disk that fills up.
 
 use std::fs;
 use std::path::PathBuf;
@@ -58,12 +58,12 @@ pub const NOT_READY: Drill = Drill {
 pub const DISK: Drill = Drill {
     alerts: &["DiskWillFill"],
     cause: "a disk of 64 MiB fills by 1 MiB per second",
-    mitigation: "the files are deleted and the program that writes them is stopped",
+    mitigation: "the program that fills the disk is stopped, and its file is deleted",
     inject: |test| {
         let disk = Disk::mount(test)?;
         let file = disk.mount_point.join("growing");
         let writer = Traffic::start(1, 1, move |_, number| {
-            // The file takes about half of the disk at first. Once the disk is full, writes fail, and the drill ignores that.
+            // The file takes about half of the disk at first. Once the disk is full, writes fail; the drill ignores these errors.
             let written = (34 + u64::from(number)).min(60);
             let _full = fs::write(&file, vec![7; usize::try_from(written).unwrap_or_default() << 20]);
         });

@@ -21,26 +21,26 @@ pub const TARGET: Drill = Drill {
     },
 };
 
-/// A target exposes more and more series.
+/// A target exposes more than half of the series that Prometheus accepts from it.
 pub const CARDINALITY: Drill = Drill {
     alerts: &["CardinalityGrowth:growth:warning"],
-    cause: "a file of 300 rule groups is added, each of which adds two kept series to Prometheus' own metrics",
+    cause: "a file of 300 rule groups is added; Prometheus stores two series about each group",
     mitigation: "the file is removed",
     inject: |test| add_groups(test, 300),
 };
 
-/// A target exposes more series than Prometheus accepts.
+/// A target exposes more series than Prometheus accepts from it.
 pub const TOO_LARGE: Drill = Drill {
     alerts: &["CardinalityGrowth:dropped:critical"],
-    cause: "a file of 550 rule groups is added: Prometheus drops its scrapes of itself, which exceed their sample limit",
+    cause: "a file of 550 rule groups is added; Prometheus' scrapes of itself exceed their sample limit and are dropped",
     mitigation: "the file is removed",
     inject: |test| add_groups(test, 550),
 };
 
-/// Prometheus cannot read its configuration.
+/// Prometheus rejects its configuration.
 pub const CONFIGURATION: Drill = Drill {
     alerts: &["MonitoringBroken:configuration"],
-    cause: "prometheus.yml is broken, and Prometheus reloads it",
+    cause: "an unknown setting is added to prometheus.yml, and the reload fails",
     mitigation: "prometheus.yml is repaired and reloaded",
     inject: |test| {
         let file = configuration(test);
@@ -62,7 +62,7 @@ pub const RULE: Drill = Drill {
     inject: |test| add_rule(test, "broken", "up + on (cluster) up"),
 };
 
-/// Prometheus has no Alertmanager, so not even this alert can be sent: the dead man's switch raises the alarm instead.
+/// Prometheus has no Alertmanager, so it cannot send this alert either. The dead man's switch raises the alarm instead.
 pub const NO_ALERTMANAGER: Drill = Drill {
     alerts: &["MonitoringBroken:no_alertmanager"],
     cause: "the Alertmanager is removed from prometheus.yml",
@@ -127,7 +127,7 @@ fn configuration(test: &TestStack) -> PathBuf {
     test.folder().join("config/prometheus/prometheus.yml")
 }
 
-/// Makes Prometheus load a changed configuration.
+/// Changes prometheus.yml and makes Prometheus reload it; the mitigation restores the file.
 fn edit(test: &TestStack, change: fn(&str) -> String) -> Result<Mitigation> {
     let file = configuration(test);
     let good = fs::read_to_string(&file)?;

@@ -1,9 +1,9 @@
-//! Drills: each alert fires on its real cause, notifies its receiver, and resolves after the mitigation that its runbook names.
+//! Drills: each alert fires on its cause, notifies its receiver, and resolves after the mitigation that its runbook names.
 //!
-//! The files of drills are named after rule files (`http`, `database`, …), except `burns` with the drills of `slo`. `schedule` defines
-//! which drills run at the same time. The tools of drills are `test_stack` (the stack and its controls) and `traffic` (requests at a
-//! rate). `watch` observes the alerts, `run` executes the drills, and `document` writes the results. `panels` uses the same causes to make
-//! dashboard panels react.
+//! The files of drills are named after rule files (`http`, `database`, …); only `burns` is not: it has drills of the rule file `slo`.
+//! `schedule` defines the order of the drills and which of them run at the same time. The tools of drills are `test_stack` (the stack and
+//! its controls) and `traffic` (requests at a rate). `watch` observes the alerts, `run` executes the drills, and `document` writes the
+//! results. `panels` uses the same causes to make dashboard panels react.
 
 pub(crate) mod accounts;
 pub(crate) mod burns;

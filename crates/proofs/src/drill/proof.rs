@@ -1,5 +1,5 @@
-//! The proof: a stack under load, the batches of drills one after the other, and Watchdog's own drill. `quiet` proves the opposite: that
-//! no alert fires without a cause.
+//! The proof: a stack under load, and the batches of drills one after the other. A run that writes the whole document ends with Watchdog's
+//! own drill. `quiet` proves the opposite: that no alert fires without a cause.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use super::test_stack::TestStack;
 use super::{Drill, document, run, schedule, watch};
 use crate::load::{Load, Plan, Profile};
 
-/// The tools that a drill needs.
+/// The tools that drills need.
 #[must_use]
 pub fn programs() -> Vec<&'static Tool> {
     PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT, &K6]).collect()
@@ -27,9 +27,9 @@ pub fn programs() -> Vec<&'static Tool> {
 pub enum Selection<'a> {
     /// Every drill.
     All,
-    /// Those with these names: each is an alert, or a key such as `MonitoringBroken:rules` for one of its kinds.
+    /// The drills of these alerts. The name of an alert selects all its variants; a key such as `MonitoringBroken:rules` selects one.
     Named(&'a [String]),
-    /// Those of a short check, which writes no document.
+    /// The drills of the short check, which writes no document.
     Short,
 }
 
@@ -73,9 +73,9 @@ fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Record {
     None,
-    /// The rows of the drilled alerts.
+    /// The rows of the alerts that passed.
     Rows,
-    /// The whole document, when every drill passed.
+    /// The whole document, if every alert passed.
     Whole,
 }
 
@@ -113,9 +113,9 @@ pub fn load(test: &TestStack, duration: Duration) -> Result<Load> {
     Load::start(&Plan { edge: &edge, prometheus, profile: Profile::Demo, duration, rate: None, summary: &summary, page: None })
 }
 
-/// Proves that the alert that always fires notifies its receiver repeatedly, but not while Alertmanager is frozen.
+/// Proves that Watchdog, which always fires, notifies its receiver repeatedly, but not while Alertmanager is frozen.
 fn watchdog(test: &mut TestStack, speed: u32) -> Result<Outcome> {
-    // Far above the `repeat_interval` of its route, which is five minutes at speed 1.
+    // Far above Watchdog's `repeat_interval`, which is five minutes at speed 1.
     let limit = Duration::from_mins(30) / speed + Duration::from_secs(15);
     let received = watch::mail_to(test, "dead-man@vitrine.example")?;
     until_notified(test, received, limit)?;

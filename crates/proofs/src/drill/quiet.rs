@@ -19,7 +19,7 @@ use super::watch;
 /// Time in which every rule is evaluated at production pace, even when one evaluation is late.
 const TWO_EVALUATIONS: Duration = Duration::from_secs(30);
 
-/// A cold start, load, and the replacement of every replica at production pace, without an alert.
+/// Adds the proof to a report. The nominal load is watched for `minutes`: half before the rolling restart, half after it.
 pub fn add(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     let folder = paths::temporary("quiet")?;
     let mut test = TestStack::start(folder.path().to_owned(), 1, form)?;
@@ -58,7 +58,7 @@ fn expect_no_alerts(test: &TestStack, length: Duration) -> Result<Outcome> {
     Ok(Outcome::passed().with_note(format!("{} s, polled {polls} times, {rules} rule evaluations", length.as_secs())))
 }
 
-/// Prometheus' own counts of rule evaluations by group, and of failed ones.
+/// Prometheus' own counts: the rule evaluations of each group, and the failed evaluations of all groups.
 struct Evaluations {
     by_group: BTreeMap<String, f64>,
     failed: f64,
@@ -83,7 +83,7 @@ impl Evaluations {
         }
     }
 
-    /// The number of evaluations since `before`; fails when a group had none, or when an evaluation failed.
+    /// The number of evaluations since `before`. Fails when there is no group, a group had no evaluation, or an evaluation failed.
     fn since(&self, before: &Self) -> Result<f64> {
         ensure!(!self.by_group.is_empty(), "Prometheus evaluates no rules");
         let grown = |(group, count): (&String, &f64)| (group.clone(), count - before.by_group.get(group).copied().unwrap_or_default());

@@ -11,9 +11,9 @@ use super::traffic::Traffic;
 use super::{Drill, Mitigation, ends};
 use crate::sockets::Sockets;
 
-/// Above the threshold for late events.
+/// Longer than 2 s, the round trip above which an event counts as late.
 const FROZEN: Duration = Duration::from_secs(4);
-/// Long enough that a third of all events is late.
+/// Long enough that about a third of all events is late.
 const LONG_FROZEN: Duration = Duration::from_secs(9);
 /// Long enough for a scrape.
 const THAWED: Duration = Duration::from_secs(1);
@@ -29,13 +29,14 @@ pub const REFUSED: Drill = Drill {
     },
 };
 
-/// Clients connect and disconnect immediately.
+/// Clients connect and immediately disconnect.
 pub const CHURN: Drill = Drill {
     alerts: &["WebSocketChurnHigh"],
     cause: "a client connects and disconnects twenty times per second",
     mitigation: "the client is stopped",
     inject: |test| {
-        // The alert compares with the hour before. Without an hour of history, the churn itself would become part of the comparison.
+        // The alert compares the rate of connections with the hour before, and stays silent until this history exists. Without this wait,
+        // the churn itself would become part of that hour.
         test.wait_for_history("websocket_connections_total{job=\"backend\"}", Duration::from_mins(65))?;
         let clients = storm(test, &test.new_account()?, 50)?;
         Ok(ends(clients))
@@ -65,7 +66,7 @@ pub const LATE: Drill = Drill {
     inject: |test| freeze(test, FROZEN),
 };
 
-/// A replica receives events so late, and so often, that an error budget would be used up within days.
+/// A replica receives so many events late that an error budget would be used up within about a day.
 pub const VERY_LATE: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:critical"],
     cause: "backend-3 is frozen for 9 s, again and again",
@@ -73,7 +74,7 @@ pub const VERY_LATE: Drill = Drill {
     inject: |test| freeze(test, LONG_FROZEN),
 };
 
-/// Freezes a replica repeatedly, each time for the duration `frozen`.
+/// Freezes backend-3 repeatedly, each time for the duration `frozen`.
 fn freeze(test: &mut TestStack, frozen: Duration) -> anyhow::Result<Mitigation> {
     let replica = test.stack.pid("backend-3")?;
     let freezer = Traffic::start(1, 1, move |_, _| {
@@ -86,7 +87,7 @@ fn freeze(test: &mut TestStack, frozen: Duration) -> anyhow::Result<Mitigation> 
     Ok(ends(freezer))
 }
 
-/// A process in which a client connects and disconnects once per interval.
+/// A process in which a client connects and disconnects every `every_ms` milliseconds.
 fn storm(test: &TestStack, token: &str, every_ms: u32) -> anyhow::Result<Sockets> {
     let mut clients = Sockets::start()?;
     clients.ask(&json!({ "command": "storm", "url": test.stack.edge()?, "token": token, "every": every_ms }))?;

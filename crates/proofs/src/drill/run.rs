@@ -11,8 +11,8 @@ use super::test_stack::TestStack;
 use super::watch::{Key, Times, Watch, firing, is};
 use super::{Drill, Mitigation};
 
-/// Time limit from a cause to its notification, and from the mitigation to the notification of the resolution, at speed 1. Each
-/// time in docs/ALERTS.md, multiplied by the speed given there, is below it.
+/// Time limit from a cause to its notification, and from the mitigation to the notification of the resolution, at speed 1. The times in
+/// docs/ALERTS.md, multiplied by the speed given there, stay below this limit.
 const LONGEST: Duration = Duration::from_hours(2);
 /// Extra time for processes to start and respond, independent of the speed.
 const SLACK: Duration = Duration::from_secs(45);
@@ -116,17 +116,13 @@ fn inject<'a>(test: &mut TestStack, drills: &[&'a Drill], watch: &mut Watch, mit
 fn describe(times: Times) -> String {
     let Times { firing, notified, mitigated, resolved, resolution_notified, cannot_notify } = times;
     let since = |from: Option<Duration>, to: Option<Duration>| {
-        to.map_or_else(|| "never".to_owned(), |to| format!("{:.1} s", to.saturating_sub(from.unwrap_or_default()).as_secs_f64()))
+        to.map_or_else(|| "never".to_owned(), |to| format!("after {:.1} s", to.saturating_sub(from.unwrap_or_default()).as_secs_f64()))
     };
     if cannot_notify {
-        return format!(
-            "fires after {}, cannot notify; after the mitigation: resolves after {}",
-            since(None, firing),
-            since(mitigated, resolved)
-        );
+        return format!("fires {}, cannot notify; after the mitigation: resolves {}", since(None, firing), since(mitigated, resolved));
     }
     format!(
-        "fires after {}, notifies after {}; after the mitigation: resolves after {}, notifies after {}",
+        "fires {}, notifies {}; after the mitigation: resolves {}, notifies {}",
         since(None, firing),
         since(None, notified),
         since(mitigated, resolved),

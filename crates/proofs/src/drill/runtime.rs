@@ -1,4 +1,4 @@
-//! The replicas' processes: busy, out of memory, broken.
+//! The processes of replicas: a blocked worker thread, high memory use, a failed task, a panic.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub const FULL: Drill = Drill {
     },
 };
 
-/// A background task of a replica ends.
+/// A background task of a replica ends with an error.
 pub const TASK: Drill = Drill {
     alerts: &["TaskFailures"],
     cause: "a background task of backend-1 ends with an error, and the replica shuts down",
@@ -47,7 +47,7 @@ pub const TASK: Drill = Drill {
 pub const PANIC: Drill = Drill {
     alerts: &["PanicDetected"],
     cause: "the handler of the showcase panics in every replica",
-    mitigation: "the change that broke it is rolled back (fault `panic`)",
+    mitigation: "the change that broke the handler is rolled back (fault `panic`)",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "panic", "route": "/api/showcase" }))?;
         let url = format!("{}/api/showcase", test.stack.edge()?);

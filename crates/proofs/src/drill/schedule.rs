@@ -1,6 +1,6 @@
-//! The order of drills. Drills in the same batch run at the same time, because their alerts neither hide nor cause one another. Alerts with
-//! the longest look-back come first, before anything else has failed. An alert comes before the critical alert that inhibits it. Churn
-//! comes last, because its alert compares it with the preceding traffic.
+//! The order of drills. Drills in the same batch run at the same time; none of their alerts inhibits another. Alerts with the longest
+//! look-back come first, before anything else has failed. An alert comes before the critical alert that inhibits it. Churn comes last,
+//! because its alert compares the rate of connections with that of the hour before.
 
 use super::watch::Key;
 use super::{Drill, accounts, burns, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};

@@ -112,19 +112,19 @@ impl TestStack {
         sign_up(&self.stack.edge()?, &format!("{}@example.org", paths::random_password()?))
     }
 
-    /// Arms a fault in every replica, or in the one it names, and returns a handle to end it.
+    /// Injects a fault into every replica, or into the replica that the fault names. Returns the handle for [`Self::end_fault`].
     pub fn fault(&self, fault: Value) -> Result<Fault> {
         let mut fault = fault;
         fault["expires_in"] = json!(FAULT_LASTS);
         let id = uuid()?;
-        // Sent through the edge, which selects a healthy replica: any replica accepts a fault, even one for another replica.
+        // Sent through the edge, which selects a healthy replica. Any replica accepts a fault for another replica.
         let path = format!("/api/faults/{id}");
         let answer = self.as_admin("PUT", &path, Some(&fault))?;
         ensure!(answer.status == 201, "{fault}: {} {}", answer.status, answer.body);
         Ok(Fault(path))
     }
 
-    /// As [`Self::fault`], but returns once every replica has read it.
+    /// As [`Self::fault`], but returns once every replica has read the fault.
     pub fn known_fault(&self, fault: Value) -> Result<Fault> {
         let fault = self.fault(fault)?;
         thread::sleep(FAULT_IS_KNOWN);
@@ -171,8 +171,8 @@ impl TestStack {
         prometheus::query(&self.url(Port::Prometheus)?, query)
     }
 
-    /// Waits until Prometheus has samples of a series that are older than `age`. `age` is a duration of production: it is divided by the
-    /// speed.
+    /// Waits until Prometheus has samples of a series that are older than `age`. `age` is a duration at speed 1; the function divides it by
+    /// the speed of the stack.
     pub fn wait_for_history(&self, series: &str, age: Duration) -> Result<()> {
         let age = age / self.speed;
         let query = format!("group({series} offset {}s)", age.as_secs());
@@ -196,11 +196,11 @@ impl TestStack {
     }
 }
 
-/// An active fault.
+/// The handle of a fault.
 pub struct Fault(String);
 
 impl Fault {
-    /// Its identifier.
+    /// The identifier of the fault.
     pub fn id(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
@@ -212,7 +212,7 @@ fn uuid() -> Result<String> {
     Ok(format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]))
 }
 
-/// Sends a request and ignores the response.
+/// Sends a request and ignores its outcome.
 pub fn send_and_forget(client: &Client, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) {
     let _whatever = client.send(method, url, headers, body);
 }

@@ -1,4 +1,4 @@
-//! Requests at a rate, whatever their outcome: the cause of a drill, or the traffic that reveals it.
+//! Requests or other actions at a rate, whatever their outcome: the cause of a drill, or the traffic that reveals the cause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 
 use devstack::http::Client;
 
-/// Longest sleep between two checks for the stop flag.
+/// Longest sleep between two checks of the stop flag.
 const NAP: Duration = Duration::from_millis(100);
 
-/// Threads that send requests until this value is dropped.
+/// Threads that act until this value is dropped.
 pub struct Traffic {
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Traffic {
-    /// Sends requests at a rate over at most `connections` connections; `send` receives the number of the request.
+    /// Calls `send` at most `per_second` times per second, from as many threads as `connections`. `send` receives the client of its thread
+    /// and the number of the call.
     pub fn start(per_second: u32, connections: u32, send: impl Fn(&Client, u32) + Send + Sync + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (send, number) = (Arc::new(send), Arc::new(AtomicU32::new(0)));

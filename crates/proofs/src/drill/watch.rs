@@ -1,4 +1,5 @@
-//! Observes alerts: Prometheus' API shows whether they fire, and the mails of Alertmanager show the notifications, including those of resolutions.
+//! Observes alerts: Prometheus' API shows whether they fire, and the mails of Alertmanager show the notifications of firing and resolved
+//! alerts.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -98,7 +99,7 @@ impl Watch {
             let since = self.started.get(alert).map(Instant::elapsed);
             let fires = firing.iter().any(|labels| is(alert, labels));
             let is_reported = mail.iter().any(|mail| mail.is_about(alert, "FIRING"));
-            // A key may have several alerts, such as those of two windows: none of them may fire any more.
+            // A key may match several alerts, such as those of two windows. The mail must not report any of them as firing.
             let is_retracted = mail.iter().any(|mail| mail.is_about(alert, "RESOLVED") && !mail.is_about(alert, "FIRING"));
             if fires {
                 times.firing = times.firing.or(since);
@@ -107,7 +108,7 @@ impl Watch {
             } else if times.firing.is_some() && times.mitigated.is_some() {
                 times.resolved = times.resolved.or(since);
             }
-            // A mail that arrived before the alert fires reports an earlier firing.
+            // A mail counts only once the alert was seen firing.
             if times.firing.is_some() && is_reported {
                 times.notified = times.notified.or(since);
             }

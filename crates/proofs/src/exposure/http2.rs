@@ -14,7 +14,7 @@ use super::spellings;
 /// The responses to the spellings of paths: each request target with its protocol version and its status.
 pub fn responses<'a>(edge: &str, paths: impl Iterator<Item = &'a str>) -> Result<Vec<(String, String)>> {
     let root = trusted().context("no certificate authority of the edge is trusted")?;
-    // HTTP/2 has no request line: a target must begin with a slash and be ASCII.
+    // HTTP/2 has no request line. Its `:path` must begin with a slash and be ASCII, so other targets are left out.
     let targets: Vec<String> = paths.flat_map(spellings::of).filter(|target| target.starts_with('/') && target.is_ascii()).collect();
     let mut config = String::new();
     for target in &targets {
@@ -29,7 +29,7 @@ pub fn responses<'a>(edge: &str, paths: impl Iterator<Item = &'a str>) -> Result
     let folder = paths::temporary("http2")?;
     let file = folder.path().join("curl");
     fs::write(&file, config.trim_end_matches("next\n"))?;
-    // Its exit code is that of the last request, which the edge may have refused.
+    // The exit code of curl is ignored: it is that of the last request, whose stream the edge may have ended.
     let said = capture(task(CURL.path()?).arg("--config").arg(&file))?;
     let answers: Vec<String> = said.text.lines().map(str::to_owned).collect();
     ensure!(answers.len() == targets.len(), "{} responses to {} requests", answers.len(), targets.len());

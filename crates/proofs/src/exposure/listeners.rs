@@ -55,7 +55,7 @@ fn listening(line: &str) -> Option<(u64, SocketAddr)> {
     (*fields.get(3)? == LISTEN).then_some((fields.get(9)?.parse().ok()?, address))
 }
 
-/// Linux writes an address as words of 32 bits in the machine's byte order.
+/// Reads an address, which Linux writes as words of 32 bits in the machine's byte order.
 fn address(hex: &str) -> Option<IpAddr> {
     let words = hex.as_bytes().chunks(8).map(|word| u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok());
     let bytes: Vec<u8> = words.collect::<Option<Vec<u32>>>()?.into_iter().flat_map(u32::to_ne_bytes).collect();
