@@ -25,13 +25,13 @@ use crate::users::{create_project, sign_up};
 const CLIENTS_PER_USER: u32 = 50;
 /// Maximum number of members of a project besides its owner.
 const MAX_USERS: u32 = 99;
-/// Maximum number of clients.
+/// The largest number of clients that the members of one project can have.
 pub const MOST_CLIENTS: u32 = CLIENTS_PER_USER * MAX_USERS;
 /// Tools that the proof needs.
 pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT];
-/// Maximum time from a change until the last client has received its event.
+/// Maximum time until the last client has received the event of a change, and until the replicas count all clients.
 const EVENT_LIMIT: Duration = Duration::from_secs(10);
-/// Connections reserved for the edge and for scrapes.
+/// Additional connections that a replica accepts, such as those of the edge and of scrapes.
 const OTHER_CONNECTIONS: u32 = 1000;
 const MIB: f64 = 1_048_576.0;
 /// Maximum time for all replicas to connect to Redis, at the start and after its restart.
@@ -64,8 +64,8 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let Some(mut subscribers) = started else { return Ok(()) };
     report.step(format!("{} events", options.events), || subscribers.round(options.events))?;
     if options.restart_redis {
-        report.step("Redis killed: the emitting replica's clients receive events", || subscribers.round_without_redis())?;
-        report.step("Redis is back: every replica receives events", || subscribers.recover())?;
+        report.step("Redis killed: only the emitting replica's clients receive an event", || subscribers.round_without_redis())?;
+        report.step("Redis restarted: every replica is connected again", || subscribers.recover())?;
         report.step(format!("{} events after recovery", options.events), || subscribers.round(options.events))?;
     }
     Ok(())
@@ -123,7 +123,7 @@ impl Subscribers {
         })
     }
 
-    /// Changes the project `events` times through one replica, and returns counts and delays of the clients' receipts.
+    /// Changes the project `events` times through one replica. Returns how many receipts were lost or doubled, and quantiles of the delays.
     fn emit(&mut self, events: u32, limit: Duration) -> Result<Value> {
         let limit = u64::try_from(limit.as_millis())?;
         let replica = self.stack.backend(1)?;
@@ -135,10 +135,10 @@ impl Subscribers {
 
     fn round(&mut self, events: u32) -> Result<Outcome> {
         let receipts = self.emit(events, EVENT_LIMIT)?;
-        ensure!(receipts["lost"] == 0 && receipts["doubled"] == 0, "{receipts}");
+        ensure!(receipts["lost"] == 0 && receipts["doubled"] == 0, "events were lost or doubled: {receipts}");
         let quantile = |name: &str| receipts[name].as_f64().unwrap_or_default();
         let note = format!(
-            "0 lost, 0 doubled; from the change to the receipt p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+            "0 lost, 0 doubled; time from change to receipt: p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
             quantile("p50"),
             quantile("p90"),
             quantile("p99"),
@@ -147,22 +147,24 @@ impl Subscribers {
         Ok(Outcome::passed().with_note(note))
     }
 
-    /// Kills Redis, emits an event, and restarts Redis. Only the clients of the emitting replica must receive the event.
+    /// Kills Redis, emits an event, and restarts Redis. The clients of the emitting replica must receive the event, and no other clients.
     fn round_without_redis(&mut self) -> Result<Outcome> {
         let on_emitter = self.sum(1, "websocket_connections_active")?;
         self.stack.kill_redis()?;
         let emitted = self.emit(1, Duration::from_secs(1));
         self.stack.start_redis()?;
-        let receipts = emitted.context("while Redis was down")?;
+        let receipts = emitted.context("failed to emit an event while Redis was down")?;
         let reached = f64::from(self.count) - receipts["lost"].as_f64().unwrap_or_default();
         ensure!(
             (reached - on_emitter).abs() < 0.5,
             "{reached} clients received the event, {on_emitter} are connected to the emitting replica"
         );
         let dropped = self.sum(1, "websocket_messages_dropped_total")?;
-        ensure!(dropped >= 1.0, "the event that other replicas missed was not counted");
-        Ok(Outcome::passed()
-            .with_note(format!("{reached} of {} received, {dropped} counted as not delivered to other replicas", self.count)))
+        ensure!(dropped >= 1.0, "the emitting replica did not count the event that the other replicas missed");
+        Ok(Outcome::passed().with_note(format!(
+            "{reached} of {} clients received the event; {dropped} events counted as not delivered to other replicas",
+            self.count
+        )))
     }
 
     fn recover(&mut self) -> Result<Outcome> {
@@ -188,7 +190,7 @@ pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<
         wait_until("the replica counts every client", EVENT_LIMIT, counted)?;
         let after = sum(&replica, "process_resident_memory_bytes")?;
         let each = (after - before) / f64::from(clients) / 1024.0;
-        let note = format!("{:.0} MiB before, {:.0} MiB after: {each:.1} KiB each", before / MIB, after / MIB);
+        let note = format!("{:.0} MiB before, {:.0} MiB after: {each:.1} KiB per client", before / MIB, after / MIB);
         Ok(Outcome::passed().with_note(note))
     })
 }
@@ -222,6 +224,6 @@ fn member(edge: &str, owner: &str, project: &str, number: u32) -> Result<String>
     let bearer = format!("Bearer {owner}");
     let body = json!({ "email": email, "role": "viewer" });
     let added = send("POST", &format!("{edge}/api/projects/{project}/members"), &[("authorization", &bearer)], Some(&body))?;
-    ensure!(added.status == 201, "member: {}", added.body);
+    ensure!(added.status == 201, "failed to add a member: {}", added.body);
     Ok(token)
 }

@@ -1,5 +1,5 @@
-//! Every check of the files that other programs read: Prometheus' configuration, rules and rule tests, Alertmanager's configuration, the
-//! Caddyfile. The checks of rules are in `rule_tools`, those of notifications in `notifications`.
+//! Checks the files that other programs read: Prometheus' configuration, rules and rule tests, Alertmanager's configuration, and both
+//! Caddyfiles. The checks of rules are in `rule_tools`, those of notifications in `notifications`.
 
 use anyhow::Result;
 use devstack::paths;

@@ -11,7 +11,7 @@ use super::spellings;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const METHODS: [&str; 12] = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "QUERY", "get", "PRI"];
-/// Headers with which a client claims to be a proxy, a scraper or another client.
+/// Headers that claim another client, host, path prefix or method, or that ask a proxy to drop headers.
 const CLAIMS: [&str; 14] = [
     "X-Forwarded-For: 127.0.0.1",
     "X-Forwarded-Host: 127.0.0.1",
@@ -36,21 +36,22 @@ const PUBLIC: &str = "/health/live";
 /// The expected response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// A refusal.
+    /// A status 4xx or a redirect to the login page, without internal text.
     Refusal,
-    /// Anything that contains nothing internal: the request itself is for a public path.
+    /// Any response without internal text: the request itself is for a public path.
     Anything,
 }
 
 /// A request to the edge.
 pub struct Probe {
-    /// Its distinguishing part, for the report.
+    /// The request in one line, for the report.
     pub name: String,
     text: String,
     pub expected: Expected,
 }
 
-/// The requests that try to reach a path of the service at `owner` (`host:port`) through the edge.
+/// The requests that try to reach a path of the service at `owner` (`host:port`) through the edge. Each of the headers in `extra` is sent
+/// in a request of its own.
 pub fn of(path: &str, owner: &str, extra: &[String]) -> Vec<Probe> {
     let owner_port = owner.rsplit_once(':').map_or("", |(_, port)| port);
     let local = format!("localhost:{owner_port}");
@@ -89,7 +90,7 @@ pub fn of(path: &str, owner: &str, extra: &[String]) -> Vec<Probe> {
     all.chain(smuggled(path)).collect()
 }
 
-/// The request for a path as it is.
+/// A GET request for a path, without any disguise.
 pub fn plain(path: &str) -> Probe {
     refused("GET", path, "", &[])
 }
@@ -109,8 +110,8 @@ fn refused(method: &str, target: &str, host: &str, headers: &[&str]) -> Probe {
     Probe { name, text, expected: Expected::Refusal }
 }
 
-/// A request inside another one, hidden by lengths about which two servers may disagree. If the edge reads the hidden request as a body, it
-/// also reads the one after it, which closes the connection.
+/// Requests that hide another request behind headers that two servers may read differently. If the edge takes the hidden request for a
+/// body, it answers the last request next, which closes the connection.
 fn smuggled(path: &str) -> Vec<Probe> {
     let last = plain(PUBLIC).text;
     let inner = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -134,20 +135,20 @@ fn smuggled(path: &str) -> Vec<Probe> {
 
 /// The response to a probe.
 pub struct Received {
-    /// Its status, or 0 when the edge closed the connection without a response.
+    /// The status of the first response, or 0 if the edge sent none in time.
     pub status: u16,
-    /// Everything that came: head and body, of every response on the connection.
+    /// The head and the body of every response on the connection.
     pub text: String,
 }
 
 impl Probe {
-    /// Sends it to the edge at this `host:port`, on a connection of its own.
+    /// Sends the request to the edge at this `host:port`, on a connection of its own.
     pub fn send(&self, edge: &str) -> Result<Received> {
         let mut stream = TcpStream::connect(edge).context("the edge accepts no connection")?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         let mut bytes = Vec::new();
-        // The edge may refuse a request before it has read all of it, and then reset the connection.
+        // Errors are ignored: the edge may refuse a request before it has read the whole request, and then reset the connection.
         let _ = stream.write_all(self.text.as_bytes()).and_then(|()| stream.read_to_end(&mut bytes));
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The internal paths of all services, which clients must not reach, with texts that only the responses of these paths contain.
+//! The internal paths of all services, and the texts that identify their responses. Clients must not reach these paths.
 
 use anyhow::{Result, ensure};
 use devstack::http::get;
@@ -9,13 +9,13 @@ pub struct Surface {
     /// The service that answers it on its own port.
     pub port: Port,
     pub path: &'static str,
-    /// A text in its response; `None` for a path that proofs must not call, or whose response depends on the state.
+    /// A text that identifies its response; `None` for a path that proofs must not call, or whose response has no such text.
     mark: Option<&'static str>,
 }
 
 type Row = (&'static str, Option<&'static str>);
 
-/// The exposition format of every exporter.
+/// The metrics of an exporter, in the exposition format.
 const EXPOSITION: Row = ("/metrics", Some("# TYPE "));
 /// The profiler of programs written in Go.
 const PROFILER: Row = ("/debug/pprof/", Some("Types of profiles available"));
@@ -86,7 +86,7 @@ const SURFACES: [(Port, &[Row]); 11] = [
     (Port::RedisExporter, &[EXPOSITION, ("/scrape", None)]),
 ];
 
-/// Files beside the service that no server may send.
+/// Paths of files that no server may send.
 pub const FILES: [&str; 5] = ["/.env", "/Caddyfile", "/.git/config", "/assets/..%2f..%2fCargo.toml", "/run/vitrine/token_keys"];
 
 /// The internal paths of the services that run here.
@@ -96,12 +96,16 @@ pub fn all(ports: &Ports) -> Vec<Surface> {
 }
 
 impl Surface {
-    /// Asks the service itself and returns the text that its response contains.
+    /// Requests the path on the service's own port and returns the text that identifies the response, if the path has one.
     pub fn control(&self, ports: &Ports) -> Result<Option<&'static str>> {
         let Some(mark) = self.mark else { return Ok(None) };
         let url = format!("{}{}", ports.url(self.port)?, self.path);
         let answer = get(&url)?;
-        ensure!(answer.status == 200 && answer.body.contains(mark), "{url} returned {} without {mark}", answer.status);
+        ensure!(
+            answer.status == 200 && answer.body.contains(mark),
+            "{url} must return 200 with the text {mark}; its status is {}",
+            answer.status
+        );
         Ok(Some(mark))
     }
 }

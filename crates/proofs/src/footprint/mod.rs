@@ -1,6 +1,6 @@
 //! CPU and memory of each process of the native stack, idle and under load, compared with the limits in `limits`.
 //!
-//! `load` shows how figures change with the load; `peers` compares the cost of one replica with other servers.
+//! `load` judges the gates of a load profile; `peers` compares the cost of one replica with that of other servers.
 
 mod limits;
 
@@ -21,9 +21,9 @@ use crate::machine::{TICKS_PER_SECOND, cpu_ticks, shared_out_kib};
 use crate::peers::measure::rest;
 
 const KIB_PER_MIB: f64 = 1024.0;
-/// Number of idle connections that take Postgres over its limit in the counter-proof.
+/// Number of additional connections that take Postgres over its limit in the counter-proof.
 const HELD: u16 = 150;
-/// How long they take to connect.
+/// Time for these connections to open.
 const HOLD: Duration = Duration::from_secs(4);
 
 /// The tools that the proof needs.
@@ -36,7 +36,7 @@ pub fn programs() -> Vec<&'static Tool> {
 pub struct Options {
     /// The load during the second measurement.
     pub profile: Profile,
-    /// Time for the processes to come to rest before each measurement.
+    /// Waiting time before each measurement, in which the use of CPU and memory becomes steady.
     pub settle: Duration,
     /// Length of each measurement.
     pub length: Duration,
@@ -81,11 +81,11 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let started = report.obtain(format!("load: {}", options.profile.name()), || {
         let summary = folder.path().join("load/k6.json");
         let prometheus = stack.ports().url(Port::Prometheus)?;
-        // Stopped after the measurement.
         let load = Load::start(&load::Plan {
             edge: &stack.edge()?,
             prometheus: Some(&prometheus),
             profile: options.profile,
+            // Longer than the measurement, after which the load is stopped.
             duration: Duration::from_hours(1),
             rate: None,
             summary: &summary,
@@ -102,7 +102,7 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     report.step("a Postgres with 150 more connections exceeds its limit", || counter_proof(&mut stack))
 }
 
-/// Adds a row for each process, and one for all of them.
+/// Adds a row for each process, and one for the sum of all processes.
 fn measured(report: &mut Report, stack: &mut Stack, phase: Phase, options: &Options) -> Result<()> {
     let start = Instant::now();
     let mut figures = BTreeMap::new();
@@ -143,7 +143,7 @@ fn measure(stack: &Stack, length: Duration) -> Result<BTreeMap<String, Figures>>
     figures.collect()
 }
 
-/// Opens connections to Postgres, each with a process of its own: Postgres must exceed its limit.
+/// Opens connections to Postgres, which starts a process for each connection: Postgres must then exceed one of its limits.
 fn counter_proof(stack: &mut Stack) -> Result<Outcome> {
     let held = stack.hold_connections(HELD)?;
     rest(HOLD)?;

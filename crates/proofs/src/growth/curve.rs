@@ -8,7 +8,7 @@ use devstack::report::Outcome;
 /// The measurements of one kind of work.
 #[derive(Debug)]
 pub struct Curve {
-    /// The cost, in words: "CPU of …".
+    /// The measured figure in words, such as "CPU of a job" or "open files".
     pub what: String,
     /// What grows, in the plural.
     pub unit: &'static str,
@@ -34,7 +34,7 @@ impl Curve {
         self.rounds.keys().copied()
     }
 
-    /// The cost at each amount, divided by that at the smallest one.
+    /// The cost at each amount, divided by the cost at the smallest amount.
     pub fn ratios(&self) -> Vec<(u64, f64)> {
         let Some(first) = self.amounts().next() else { return Vec::new() };
         self.amounts().filter_map(|amount| Some((amount, self.ratio(amount, first)?))).collect()
@@ -47,7 +47,7 @@ impl Curve {
         pairs.filter_map(|(amount, smaller)| self.ratio(amount, smaller)).reduce(f64::max)
     }
 
-    /// The cost at an amount divided by the cost at the other: the median over rounds.
+    /// The cost at an amount divided by the cost at the other amount: the median over rounds.
     fn ratio(&self, amount: u64, other: u64) -> Option<f64> {
         let quotients = self.rounds.get(&amount)?.iter().zip(self.rounds.get(&other)?).map(|(figure, other)| figure / other);
         median(quotients.collect()).filter(|ratio| ratio.is_finite())

@@ -12,13 +12,14 @@ use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Ports};
 use devstack::stack::{Plan, Stack};
 
-/// A request may cost at most this many times as much as with fewer replicas.
+/// A request may cost at most this many times as much as with any smaller number of replicas.
 const LIMIT: f64 = 1.2;
 const CONNECTIONS: u32 = 32;
 /// Projects on the measured page.
 const PROJECTS: u32 = 20;
 
-/// CPU of all processes of the stack per request: edge, replicas and stores. Each round starts a stack of every size.
+/// CPU time per request of all processes of the stack, such as the edge, the replicas and the stores. Each round starts a stack of every
+/// size.
 pub fn measure(setup: &mut Setup<'_>) -> Result<Curve> {
     let mut curve = Curve::new("CPU of a request through the edge", "replicas", LIMIT);
     for round in 1..=setup.rounds {

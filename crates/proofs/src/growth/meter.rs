@@ -1,5 +1,5 @@
 //! CPU time per unit of work, from the kernel's accounting. Other busy programs change it far less than they change response times.
-//! A measurement during which they used too much of the machine is repeated.
+//! A measurement during which other programs used too much of the machine is repeated once.
 
 use std::time::Instant;
 
@@ -9,15 +9,15 @@ use crate::machine::{TICKS_PER_SECOND, busy_ticks, cpu_ticks};
 
 /// Share of the machine that other programs may use during a measurement.
 const FOREIGN: f64 = 0.10;
-/// Attempts at a measurement that is disturbed or fails.
+/// Maximum number of attempts: a measurement that is disturbed or fails is repeated.
 const TRIES: u32 = 2;
-/// Minimum CPU time of a measurement in ticks, so that the length of a tick is at most 2 % of it. The work is repeated until it has used
-/// that much.
+/// Intended minimum CPU time of a measurement in ticks: one tick is then at most 2 % of the result. The work is repeated until the measured
+/// processes have used this time, but not more often than `REPEATS` allows.
 const LEAST_TICKS: u64 = 50;
-/// Maximum number of repetitions.
+/// Maximum number of times that one measurement does the work.
 const REPEATS: u32 = 10;
 
-/// Measures CPU time on these cores, and counts how often others disturbed it.
+/// Measures the CPU time of processes, and counts the measurements that other programs on these cores disturbed.
 pub struct Meter {
     cores: Vec<u32>,
     measured: u32,
@@ -25,7 +25,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A meter of a machine with these cores.
+    /// A meter for a machine with these cores.
     pub fn new(cores: Vec<u32>) -> Self {
         Self { cores, measured: 0, disturbed: 0 }
     }
@@ -51,7 +51,7 @@ impl Meter {
         Ok(micros)
     }
 
-    /// The cost, and the share of the machine that others used meanwhile.
+    /// The cost per unit in microseconds, and the share of the machine that other programs used meanwhile.
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 ticks")]
     fn once(&self, processes: &[u32], work: &mut impl FnMut() -> Result<f64>) -> Result<(f64, f64)> {
         let sum = || processes.iter().map(|pid| cpu_ticks(*pid)).sum::<u64>();
@@ -67,7 +67,7 @@ impl Meter {
         let (used, own_used) = (sum().saturating_sub(before), cpu_ticks(own).saturating_sub(own_before));
         let busy = busy_ticks(&self.cores)?.saturating_sub(busy_before);
         ensure!(units > 0.0, "no work was done");
-        ensure!(used > 0, "the measured processes used no CPU time: others did the work");
+        ensure!(used > 0, "the measured processes used no CPU time; other processes may have done the work");
         let available = start.elapsed().as_secs_f64() * TICKS_PER_SECOND * self.cores.len() as f64;
         Ok((used as f64 / TICKS_PER_SECOND * 1e6 / units, busy.saturating_sub(own_used) as f64 / available))
     }

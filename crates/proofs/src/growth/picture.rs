@@ -1,5 +1,5 @@
-//! docs/growth.svg: the ratios of the table as lines over the growth of the work. A rising line means that the total cost grows faster
-//! than the work.
+//! docs/growth.svg: the CPU ratios of the table in docs/PERFORMANCE.md, as lines over the growth of the work. A rising line means that the
+//! total cost grows faster than the work.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ const LEFT: f64 = 50.0;
 const TOP: f64 = 30.0;
 const RIGHT: f64 = 500.0;
 const BOTTOM: f64 = 310.0;
-/// Colours that differ in lightness, too (Okabe and Ito).
+/// Colours that also differ in lightness, for colour-blind readers (palette of Okabe and Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000"];
 /// Largest ratio shown, unless a curve exceeds it.
 const TALLEST: f64 = 1.5;
@@ -31,7 +31,7 @@ pub fn draw(curves: &[Curve]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <title>Cost of one unit of work at growing amounts of it</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-         <text x=\"{LEFT}\" y=\"18\">cost of one unit ÷ at the smallest amount</text>\n"
+         <text x=\"{LEFT}\" y=\"18\">cost of one unit ÷ cost at the smallest amount</text>\n"
     );
     // Writing to a String cannot fail.
     for decade in 0..=DECADES {
@@ -69,7 +69,7 @@ pub fn draw(curves: &[Curve]) -> String {
     svg
 }
 
-/// The growth of the work and the ratio of its cost.
+/// For each amount of work: its ratio to the smallest amount, and the ratio of the costs of one unit.
 #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52 of anything")]
 fn points(curve: &Curve) -> Vec<(f64, f64)> {
     let first = curve.amounts().next().unwrap_or(1) as f64;

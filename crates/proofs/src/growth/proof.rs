@@ -31,7 +31,7 @@ pub struct Options {
     pub rounds: Option<u32>,
     /// The subjects: edge, scrape, rows, sockets, requests; all of them if empty.
     pub only: Vec<String>,
-    /// The binary to measure, with provider-sim beside it, instead of a built one.
+    /// The binary to measure, with provider-sim in the same folder. If absent, the proof builds both.
     pub program: Option<PathBuf>,
     /// Whether missing tools may be installed.
     pub install: bool,
@@ -48,10 +48,10 @@ enum Subject {
 }
 
 impl Subject {
-    /// In the order of measurement.
+    /// All subjects, in the order of measurement.
     const ALL: [Self; 5] = [Self::Edge, Self::Scrape, Self::Rows, Self::Sockets, Self::Requests];
 
-    /// The subjects with these names, in the order of measurement; all of them without a name.
+    /// The subjects with these names, in the order of measurement. An empty list selects all subjects.
     fn named(names: &[String]) -> Result<Vec<Self>> {
         if names.is_empty() {
             return Ok(Self::ALL.to_vec());
@@ -133,13 +133,15 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
         fs::write(paths::root().join("docs/growth.svg"), picture::draw(&curves)).context("failed to write docs/growth.svg")?;
         eprintln!("docs/PERFORMANCE.md and docs/growth.svg written");
     } else {
-        eprintln!("docs/PERFORMANCE.md unchanged: it requires at least three full rounds of all subjects, with a built binary");
+        eprintln!(
+            "docs/PERFORMANCE.md unchanged: only a run of all subjects with at least three rounds, without --quick or --program, writes it"
+        );
     }
     Ok(())
 }
 
 fn measure(subject: Subject, setup: &mut Setup<'_>, cores: &Cores, amounts: &Amounts) -> Result<Vec<Curve>> {
-    // A stack uses all cores; a single replica has one of its own.
+    // A single replica has a core of its own, so the load moves to the other cores. The subjects edge and scrape use all cores.
     if !matches!(subject, Subject::Edge | Subject::Scrape) {
         cores.take_load_side()?;
     }

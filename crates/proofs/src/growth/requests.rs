@@ -1,4 +1,4 @@
-//! A million requests leave nothing behind in a replica: memory, series, tasks and open files stay flat over their second half.
+//! A million requests leave nothing behind in a replica: memory, series, tasks and open files stay flat during the second half.
 
 use std::fs;
 use std::time::Duration;
@@ -18,8 +18,9 @@ const SAMPLES: u64 = 5;
 /// Number of observations of the replica after the last request of a sample, one second apart. The lowest figures count: connections and
 /// their tasks end some time after their last request.
 const LOOKS: usize = 5;
-/// Maximum growth compared with any earlier sample. Memory and idle connections vary; the number of series does not.
+/// Maximum growth, compared with any earlier sample, of figures that vary: memory, tasks and open files.
 const NEARLY_FLAT: f64 = 1.1;
+/// Maximum growth of the number of series, which does not vary.
 const FLAT: f64 = 1.0;
 
 /// Sends the requests and samples the replica.
@@ -45,7 +46,7 @@ pub fn measure(setup: &Setup<'_>, total: u64) -> Result<Vec<Curve>> {
     Ok(curves.into())
 }
 
-/// Sends requests of all cases in turn, until this many were sent.
+/// Sends requests of all cases in turn, until the number `sent` has reached `total`.
 #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52 requests")]
 fn send(setup: &Setup<'_>, replica: &Replica, total: u64, sent: &mut f64) -> Result<()> {
     for case in CASES.iter().cycle() {

@@ -12,16 +12,16 @@ use super::setup::{Replica, Setup};
 use crate::peers::measure::rest;
 use devstack::http::send;
 
-/// Items of a page. It differs from the default size, because the service caches the first page of the showcase in that size.
+/// Items of a page. Not the default number, because the service caches the first page of the showcase with the default number of items.
 const PAGE: u64 = 50;
 const CONNECTIONS: u32 = 16;
 /// A page or a job may cost at most this many times as much as at any smaller size.
 const LIMIT: f64 = 1.2;
-/// Jobs of one measurement.
+/// Jobs that are inserted together.
 const JOBS: u32 = 2_000;
 const JOBS_LIMIT: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(500);
-/// The start of 2026, in seconds.
+/// The start of 2026 as a Unix time, in seconds.
 const EPOCH: u64 = 1_767_225_600;
 /// The identifier of project number n is this plus n.
 const PROJECTS: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0000;
@@ -143,7 +143,7 @@ pub fn measure(setup: &mut Setup<'_>, sizes: &[u64]) -> Result<Vec<Curve>> {
 fn open(setup: &Setup<'_>, rows: u64, number: usize) -> Result<FilledReplica> {
     eprintln!("    filling {rows} rows");
     let replica = setup.start(&format!("rows-{rows}"), number, |database| {
-        // Otherwise autovacuum and the checkpointer would do this during a measurement, which would include their cost.
+        // Without VACUUM and CHECKPOINT here, autovacuum and the checkpointer could run during a measurement and add to its cost.
         for statements in [&*with_parameters(FILL, rows), "VACUUM ANALYZE", "CHECKPOINT"] {
             setup.fixture.psql(database, statements)?;
         }
@@ -181,7 +181,7 @@ fn pages(setup: &mut Setup<'_>, replicas: &[FilledReplica], mut curve: Curve, li
 fn jobs(setup: &mut Setup<'_>, replicas: &[FilledReplica]) -> Result<Curve> {
     let mut curve = Curve::new("CPU of claiming and finishing a job", "finished jobs", LIMIT);
     let enqueue = ENQUEUE.replace(":environment", ENVIRONMENT).replace(":jobs", &JOBS.to_string());
-    // The first round opens connections and prepares statements.
+    // Round 0 opens connections and prepares statements, so its figures do not count.
     for round in 0..=setup.rounds {
         for filled in replicas {
             let (fixture, processes) = (setup.fixture, setup.processes(&filled.replica));
@@ -208,17 +208,17 @@ fn jobs(setup: &mut Setup<'_>, replicas: &[FilledReplica]) -> Result<Curve> {
     Ok(curve)
 }
 
-/// Waits until no job is left. Polls rarely, because each query uses CPU time of Postgres.
+/// Waits until no unfinished job is left. Polls rarely, because each query uses CPU time of Postgres.
 fn await_end(mut ended: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !ended()? {
-        ensure!(start.elapsed() < JOBS_LIMIT, "the jobs did not end");
+        ensure!(start.elapsed() < JOBS_LIMIT, "the jobs did not end in time");
         rest(POLL)?;
     }
     Ok(())
 }
 
-/// Fails unless the URL returns a full page; otherwise something else would be measured.
+/// Fails unless the URL returns a full page: the cost of a shorter page or of an error must not be measured.
 fn expect_page(url: &str, token: &str) -> Result<()> {
     let page = send("GET", url, &[("authorization", &format!("Bearer {token}"))], None)?;
     let found = page.json()?["items"].as_array().with_context(|| format!("{url}: {}", page.body))?.len();

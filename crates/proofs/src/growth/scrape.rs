@@ -1,5 +1,5 @@
-//! A scrape of growing numbers of series. No client can create series, so `benches/scrape.rs` renders the service's own exporter with
-//! series of routes that do not exist.
+//! A scrape of growing numbers of series. Clients cannot create that many series, so `benches/scrape.rs` renders the service's own exporter
+//! with series of routes that do not exist.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ struct Scrape {
     cpu_micros: f64,
 }
 
-/// CPU of the exporter per series.
+/// CPU of a scrape and of the few simulated requests before it, per series.
 #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52 series")]
 pub fn measure(rounds: u32) -> Result<Curve> {
     let mut curve = Curve::new("CPU of a series in a scrape", "series", LIMIT);

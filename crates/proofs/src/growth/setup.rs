@@ -1,4 +1,4 @@
-//! The resources that all subjects share: stores, the measured program, the load and the meter.
+//! The resources that the subjects share: stores, the measured program, the load and the meter.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,9 +18,9 @@ pub struct Setup<'a> {
     pub program: PathBuf,
     pub scripts: Scripts,
     pub meter: Meter,
-    /// Number of rounds; each measures every amount once.
+    /// Number of rounds; each measures every amount once. The subject requests has only one round.
     pub rounds: u32,
-    /// Seconds per measurement.
+    /// Duration of one run of the HTTP load, in seconds.
     pub seconds: u32,
     /// The core of the replica.
     pub core: u32,

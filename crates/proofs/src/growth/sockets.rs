@@ -44,7 +44,7 @@ pub fn measure(setup: &mut Setup<'_>, counts: &[u64]) -> Result<Curve> {
                     "events": events,
                     "limit": RECEIVED_WITHIN,
                 }))?;
-                ensure!(received["lost"] == 0 && received["doubled"] == 0, "{received}");
+                ensure!(received["lost"] == 0 && received["doubled"] == 0, "changes were lost or doubled: {received}");
                 Ok(f64::from(u32::try_from(events * count)?))
             };
             deliver(5)?;
@@ -57,7 +57,7 @@ pub fn measure(setup: &mut Setup<'_>, counts: &[u64]) -> Result<Curve> {
     Ok(curve)
 }
 
-/// Raises this process's limit of open files to the maximum that it may set; its children inherit it.
+/// If this process may open fewer files than needed, raises its limit to the allowed maximum. Later children inherit the limit.
 fn raise_file_limit(needed: u64) -> Result<()> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
@@ -65,7 +65,8 @@ fn raise_file_limit(needed: u64) -> Result<()> {
     }
     ensure!(
         maximum.is_none_or(|maximum| maximum >= needed),
-        "{needed} open files are needed, but at most {maximum:?} are allowed (ulimit -Hn)"
+        "{needed} open files are needed, but at most {} are allowed (ulimit -Hn)",
+        maximum.unwrap_or_default()
     );
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).context("failed to raise the limit of open files")
 }

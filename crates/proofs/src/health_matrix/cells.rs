@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::drill::test_stack::TestStack;
 use crate::drill::{Drill, Mitigation, cache, database, environments, http, infra};
 
-/// The replica that is faulty in the cells of a replica.
+/// The faulty replica of the cells with [`Target::Replica`].
 pub const REPLICA: u16 = 2;
 /// Time limit of a recovery without the start of a process.
 const RETURN: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ impl Target {
     }
 }
 
-/// How it is faulty.
+/// How the target fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It is down: connections are refused, calls fail immediately.
@@ -81,9 +81,9 @@ pub const NOTHING: &str = "no answer";
 pub struct Cell {
     pub target: Target,
     pub fault: Fault,
-    /// The injection, and the alerts that must fire.
+    /// The injection, its repair, and the alerts that must fire.
     pub drill: Drill,
-    /// `/health/live` of the affected replicas: all of them, unless the fault is a replica's.
+    /// `/health/live` of the affected replicas: of [`REPLICA`] if it is the target, otherwise of all replicas.
     pub live: &'static str,
     /// `/health/ready` of the affected replicas: the status and the field `status`.
     pub ready: &'static str,
@@ -100,13 +100,12 @@ impl Cell {
         format!("{}: {}", self.target.name(), self.fault.name())
     }
 
-    /// Whether the fault affects this replica directly.
+    /// Whether `live` and `ready` apply to this replica.
     pub fn affects(&self, replica: u16) -> bool {
         self.target != Target::Replica || replica == REPLICA
     }
 }
 
-/// Every cell.
 pub const CELLS: &[Cell] = &[
     Cell {
         target: Target::Postgres,
@@ -265,7 +264,7 @@ pub const CELLS: &[Cell] = &[
         fault: Fault::Slow,
         drill: Drill {
             alerts: &["HighAPILatency"],
-            cause: "every response of backend-2 is delayed by 2 s, at 3 requests per second",
+            cause: "every response of backend-2 takes 2 s longer, while clients send 3 requests per second",
             mitigation: "the delay is removed (fault `latency`)",
             inject: |test| {
                 let fault = test.fault(json!({ "fault": "latency", "delay_ms": 2000, "replica": "backend-2" }))?;

@@ -16,9 +16,9 @@ const END: &str = "<!-- /health-matrix -->\n";
 /// What was measured while a fault lasted, and after it.
 pub struct Measured {
     pub cell: &'static Cell,
-    /// The slowest request through the edge, once the reports were as expected.
+    /// Duration of the slowest request through the edge while the reports were as expected.
     pub slowest: Duration,
-    /// From the start of the repair until the service was healthy.
+    /// Time from the start of the repair until the service was healthy.
     pub recovery: Duration,
 }
 
@@ -52,7 +52,7 @@ fn table(measured: &[Measured]) -> String {
     text
 }
 
-/// The beginning of a row, as the code expects it; the columns that follow are measured.
+/// The beginning of a row: the fault and the expected reports. The columns after it are measured.
 fn expectation(cell: &Cell) -> String {
     let edge = match cell.edge {
         Edge::All => "200; all replicas",

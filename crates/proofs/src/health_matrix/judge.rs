@@ -10,11 +10,12 @@ use super::cells::{Cell, Edge, OK, READY, REPLICA};
 use super::observe::{FromEdge, Observation, Service};
 use crate::drill::watch;
 
-/// Time limit of an answer to a client, whatever the fault: that of docs/adr/0007-request-time.md, plus a margin for unoptimised replicas.
+/// Time limit of an answer to a client during any fault: the edge's search for a ready replica (2.5 s, docs/adr/0007-request-time.md),
+/// plus a margin for unoptimised replicas.
 const ANSWER_LIMIT: Duration = Duration::from_millis(3500);
-/// An answer of a healthy service takes no longer, even on a busy machine.
+/// Time limit of an answer of a healthy service, even on a busy machine.
 const USUAL: Duration = Duration::from_millis(500);
-/// The alerts that name a component as down. Only that of the faulty component may fire: another one would mislead the on-call engineer.
+/// The alerts that name a component as down. Only the alert of the faulty component may fire: another would mislead the on-call engineer.
 const DOWN_ALERTS: [&str; 4] = ["PostgresDown", "RedisDown", "ServiceDown", "AllReplicasDown"];
 
 /// Whether the labels are those of an alert that names a component as down.
@@ -65,7 +66,7 @@ fn edge_difference(expected: Edge, edge: &FromEdge) -> Option<String> {
         Edge::Others => edge.status == 200 && edge.replicas == without(Some(REPLICA)),
         Edge::Unavailable => edge.status == 503 && edge.says_when_to_retry && edge.replicas.is_empty(),
     };
-    (!is_as_expected || edge.slowest > ANSWER_LIMIT).then(|| format!("{edge:?} instead of {expected:?}"))
+    (!is_as_expected || edge.slowest > ANSWER_LIMIT).then(|| format!("{edge:?} instead of {expected:?} within {ANSWER_LIMIT:?}"))
 }
 
 #[cfg(test)]
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hanging_replica_may_be_missing_and_no_other() {
+    fn only_the_hanging_replica_may_be_missing() {
         let hang = cell(Target::Replica, Fault::Hang);
         let mut observed = healthy();
         assert!(is_normal(&observed.service));
@@ -136,6 +137,6 @@ mod tests {
         observed.service.edge.slowest = Duration::ZERO;
         observed.service.edge.status = 503;
         observed.service.edge.replicas.clear();
-        assert!(edge_difference(Edge::Unavailable, &observed.service.edge).is_some(), "without Retry-After");
+        assert!(edge_difference(Edge::Unavailable, &observed.service.edge).is_some(), "a 503 without Retry-After is a difference");
     }
 }
