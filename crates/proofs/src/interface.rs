@@ -1,5 +1,5 @@
-//! Tests the service against its OpenAPI description, through the edge. Schemathesis generates valid and invalid
-//! requests from the description, alone and in chains, and checks every response against it. `tests/interface/schemathesis.toml` lists the
+//! Tests the service against its OpenAPI description, through the edge. Schemathesis generates valid and invalid requests from the
+//! description, alone and in chains, and checks every response against the description. `tests/interface/schemathesis.toml` lists the
 //! expected responses that a description cannot express.
 
 use std::collections::BTreeMap;
@@ -20,16 +20,16 @@ use serde_json::{Value, json};
 
 /// The tools that the proof needs.
 pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SCHEMATHESIS];
-/// Requests per operation and phase in the short form.
+/// [`Options::examples`] of the short form.
 pub const FEW: u32 = 10;
 /// The required phases: single requests at the limits of the description, random requests, and chains.
 const PHASES: [&str; 3] = ["coverage", "fuzzing", "stateful"];
-/// Raises a limit that clients would have to wait for, and disables random failures.
+/// Raises the rate limit of beacons and disables random failures of environments: neither is under test.
 const SETTINGS: [(&str, &str); 2] = [("BEACONS_PER_MINUTE", "100000"), ("SIM_FAILURE_RATE", "0")];
 
-/// The generated requests.
+/// The parameters of a run.
 pub struct Options {
-    /// Number of requests per operation and phase.
+    /// Maximum number of random requests per operation, and of chains of requests.
     pub examples: u32,
     /// Seed: the same seed generates the same requests.
     pub seed: u32,
@@ -144,7 +144,8 @@ impl Results {
         serde_json::from_str(text).context("failed to parse Schemathesis' results")
     }
 
-    /// Failures are findings, program errors, a run without requests, and operations or phases that were left out.
+    /// Each finding, each error of Schemathesis and each untested operation is a failure. A run also fails if it has no operations or no
+    /// requests, if it skips a phase, or if Schemathesis does not succeed.
     fn outcome(&self, succeeded: bool) -> Outcome {
         let Self { operations: Operations { total, tested }, test_cases, errors, phases } = self;
         let left_out: Vec<&str> = PHASES.into_iter().filter(|name| phases.get(*name).is_none_or(|phase| phase.status == "skip")).collect();

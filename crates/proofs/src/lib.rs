@@ -1,8 +1,8 @@
-//! Proofs of the claims about Vitrine. Each adds its steps to a report; the verbs of `cargo xtask` choose which.
+//! Proofs of the claims about Vitrine. Each proof adds its steps to a report; each verb of `cargo xtask` chooses its proofs.
 //!
 //! | where | what |
 //! | --- | --- |
-//! | [`suite`], [`files`], [`prose`], [`doctest`] | tests, files that other programs read, language, and the commands of documents |
+//! | [`suite`], [`files`], [`prose`], [`doctest`] | tests, files that other programs read, the language of texts, commands of documents |
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |

@@ -81,7 +81,7 @@ impl Load {
                 .env("K6_PROMETHEUS_RW_SERVER_URL", format!("{prometheus}/api/v1/write"))
                 .env("K6_PROMETHEUS_RW_TREND_STATS", "p(50),p(95),p(99)")
                 .env("K6_PROMETHEUS_RW_STALE_MARKERS", "true")
-                // The shortest windows of a sped-up Prometheus are four seconds.
+                // The default, 5 s, is longer than the shortest windows of a sped-up Prometheus (4 s).
                 .env("K6_PROMETHEUS_RW_PUSH_INTERVAL", "1s");
         }
         if let Some(page) = plan.page {
@@ -95,7 +95,7 @@ impl Load {
         Ok(Self { k6: k6.args([plan.profile.script()]).grace(GRACE).start()?, summary: plan.summary.to_owned() })
     }
 
-    /// Waits for the end, calls `meanwhile` often, and returns the summary.
+    /// Waits for the end, calls `meanwhile` often until then, and returns the summary.
     pub fn finish(mut self, mut meanwhile: impl FnMut()) -> Result<Summary> {
         while self.is_running() {
             meanwhile();
@@ -123,7 +123,7 @@ impl Load {
     }
 }
 
-/// Runs a profile without progress or a page; passes when every threshold was met.
+/// Runs a profile without progress or a page. Fails if a threshold was not met, or if there are no thresholds.
 pub fn all_thresholds(edge: &str, profile: Profile, folder: &Path) -> Result<Summary> {
     let summary = folder.join("load.json");
     let plan = Plan { edge, prometheus: None, profile, duration: profile.lasts(), rate: None, summary: &summary, page: None };

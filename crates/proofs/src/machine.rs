@@ -100,7 +100,7 @@ fn resident_in(status: &str) -> Option<u64> {
 }
 
 /// Memory of a process and its descendants in KiB. Pages that several processes share, such as the buffers of Postgres, are divided among
-/// them, so that the sum counts each page once.
+/// them, so the sum counts no page twice.
 pub fn shared_out_kib(pid: u32) -> u64 {
     tree(pid).into_iter().filter_map(|pid| shared_out_in(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?)).sum()
 }
@@ -126,7 +126,7 @@ fn busy_in(stat: &str, cores: &[u32]) -> u64 {
     stat.lines().filter(|line| line.split(' ').next().is_some_and(is_selected)).map(used).sum()
 }
 
-/// The model of the processor.
+/// The model of the processor, or its architecture if the kernel does not name the model.
 pub fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

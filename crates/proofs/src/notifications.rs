@@ -1,6 +1,6 @@
-//! The way from an alert to its receiver, tested with the programs involved: Alertmanager's configuration is valid, routes alerts to the
-//! intended receivers (`notifications/routes`), inhibits the intended alerts and no others (`notifications/inhibitions`) and renders the
-//! intended text; notifications arrive (`notifications/live`), and their links work (`notifications/links`).
+//! Tests the way from an alert to its receivers with the real programs. Alertmanager's configuration is valid, routes alerts to the
+//! intended receivers (`notifications/routes`), inhibits the intended alerts and no others (`notifications/inhibitions`), and renders the
+//! intended text. Notifications arrive (`notifications/live`), and their links work (`notifications/links`).
 
 mod inhibitions;
 mod links;

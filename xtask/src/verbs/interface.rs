@@ -12,7 +12,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Number of requests per operation and phase.
+    /// Maximum number of random requests per operation, and of chains of requests.
     #[arg(long, default_value_t = interface::FEW)]
     examples: u32,
     /// Seed of the generated requests: the same seed generates the same requests.

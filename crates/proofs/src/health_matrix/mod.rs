@@ -29,13 +29,13 @@ use crate::drill::watch;
 
 /// The speed of the monitoring, as in the drills.
 const SPEED: u32 = 30;
-/// Time limit from a fault to the expected reports: at that speed, longer than the window and the wait of any expected alert.
+/// Time limit from a fault to the expected reports: at [`SPEED`], longer than the window and the `for` of any expected alert together.
 const REPORT_LIMIT: Duration = Duration::from_secs(75);
-/// How long the reports must stay as expected: longer than the edge takes to exclude a replica, which is two failed probes.
+/// How long the reports must stay as expected. The edge needs less time to exclude a replica: 2 s, for two failed health checks.
 const HOLD: Duration = Duration::from_secs(3);
-/// Time limit from the end of a fault until its alerts have resolved, so that they do not count for the next one.
+/// Time limit from the recovery until the alerts have resolved; otherwise, they would count for the next fault.
 const QUIET_LIMIT: Duration = Duration::from_mins(2);
-/// Time limit of the counter-proof until the wrong report, which normally comes within two seconds.
+/// Time limit from the fault of the counter-proof to the wrong report, which normally comes within two seconds.
 const COUNTER_LIMIT: Duration = Duration::from_secs(6);
 
 /// The tools that the proof needs.
@@ -44,7 +44,7 @@ pub const TOOLS: [&Tool; 9] = PROGRAMS;
 /// Which cells to prove.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// All of them; writes docs/RELIABILITY.md when all of them pass.
+    /// All cells; writes docs/RELIABILITY.md if they and the counter-proof pass.
     Whole,
     /// Only the hang of a replica and the kill of Redis: the form that `ci` runs.
     Short,
@@ -104,7 +104,7 @@ fn prove(test: &mut TestStack, observer: &Observer, cell: &'static Cell) -> Resu
     Ok(Measured { cell, slowest, recovery })
 }
 
-/// Waits until every report is as expected, and stays so. Returns the duration of the slowest request meanwhile.
+/// Waits until every report has been as expected for [`HOLD`]. Returns the duration of the slowest request in that time.
 fn until_reported(test: &TestStack, observer: &Observer, cell: &Cell) -> Result<Duration> {
     let mut since: Option<(Instant, Duration)> = None;
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! The reports of the probes, of the edge, and of Prometheus. Judges nothing.
+//! Reads the reports of the probes, of the edge, and of Prometheus. `judge` compares them with the expected ones.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,16 +17,16 @@ use crate::drill::watch;
 const PROBE_LIMIT: Duration = Duration::from_millis(1500);
 /// How long a client waits for the edge.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
-/// Number of requests that find out which replicas the edge chooses. Even at random, the probability that 24 requests miss one of the three
-/// is 2 in 10,000.
+/// Number of requests that find out which replicas the edge chooses. If the edge chose at random, 24 requests would miss one of the three
+/// replicas with a probability of 2 in 10,000.
 const DRAWS: usize = 24;
 
 /// The reports of the service itself.
 #[derive(Debug)]
 pub struct Service {
-    /// `/health/live` of each replica.
+    /// `/health/live` of each replica: the HTTP status.
     pub live: Vec<String>,
-    /// `/health/ready` of each replica: the status and the field `status`.
+    /// `/health/ready` of each replica: the HTTP status and the field `status` of the body.
     pub ready: Vec<String>,
     pub edge: FromEdge,
 }
@@ -34,13 +34,13 @@ pub struct Service {
 /// The answers that a client of the edge receives.
 #[derive(Debug)]
 pub struct FromEdge {
-    /// The first status other than 200, if any; 0 for no answer.
+    /// The first status other than 200, or 200 if there is none; 0 means no answer.
     pub status: u16,
-    /// Whether the answer has the header `Retry-After`.
+    /// Whether the first answer other than 200 has the header `Retry-After`.
     pub says_when_to_retry: bool,
     /// Duration of the slowest request.
     pub slowest: Duration,
-    /// The replicas that the edge chose.
+    /// The replicas that answered with 200.
     pub replicas: BTreeSet<String>,
 }
 
@@ -84,8 +84,8 @@ impl Observer {
         self.probe.send("GET", url, &[], None).map_or_else(|_| NOTHING.to_owned(), |answer| reported(&answer))
     }
 
-    /// Sends a request that needs Postgres, and then some that only need a replica. These are concurrent: one after the other, the answers
-    /// of a slow replica would delay the observation for as long as an alert takes.
+    /// Sends a request that needs Postgres, and then [`DRAWS`] concurrent requests that need only a replica. If they were sequential, the
+    /// answers of a slow replica would delay the observation for as long as an alert takes to fire.
     fn edge(&self) -> Result<FromEdge> {
         let reading = self.timed("/api/projects?limit=1", &[("authorization", &self.bearer)]);
         let draws: Vec<Timed> = thread::scope(|scope| {
@@ -94,7 +94,7 @@ impl Observer {
         })?;
         let mut replicas = BTreeSet::new();
         for answer in draws.iter().filter_map(|draw| draw.answer.as_ref()).filter(|answer| answer.status == 200) {
-            replicas.insert(answer.json()?["replica"].as_str().context("a version without a replica")?.to_owned());
+            replicas.insert(answer.json()?["replica"].as_str().context("the response of /version names no replica")?.to_owned());
         }
         let all = || iter::once(&reading).chain(&draws);
         let failed = all().find(|timed| timed.status() != 200);
@@ -115,7 +115,7 @@ impl Observer {
     }
 }
 
-/// A request of a client and its duration.
+/// The answer to a request of a client, if any, and the duration of the request.
 struct Timed {
     answer: Option<Answer>,
     duration: Duration,
@@ -128,7 +128,7 @@ impl Timed {
     }
 }
 
-/// The status of an answer and, if it has one, the field `status`.
+/// The HTTP status of an answer, and the field `status` of its body if there is one.
 fn reported(answer: &Answer) -> String {
     let status = answer.json().ok().and_then(|body| body["status"].as_str().map(str::to_owned));
     status.map_or_else(|| answer.status.to_string(), |status| format!("{} {status}", answer.status))

@@ -1,5 +1,5 @@
-//! A disturbance in the middle of a run: replicas or a store restart while clients use the service. k6 counts the failed requests. `roll` and
-//! `health_matrix` examine restarts more closely, under a load of their own.
+//! A disturbance during a run: replicas or a store restart while clients use the service. k6 counts the failed requests. `roll` examines
+//! restarts of replicas more closely, and `health_matrix` faults of replicas and dependencies.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -16,11 +16,11 @@ use rustix::process::Signal;
 
 use crate::users::sign_up;
 
-/// Time limit of an answer while Postgres is unavailable: that of docs/adr/0007-request-time.md, and a tenth of a second for the edge.
+/// Time limit of an answer while Postgres is unavailable: the 3 s within which the edge answers (see the Caddyfile), plus a margin.
 const ANSWER_LIMIT: Duration = Duration::from_millis(3100);
 /// Time limit from the start of Postgres until requests succeed again.
 const RETURN_LIMIT: Duration = Duration::from_secs(5);
-/// How long Postgres and Redis are gone, so that requests meet their absence.
+/// How long Postgres or Redis stays down: long enough for requests to arrive meanwhile.
 const ABSENCE: Duration = Duration::from_secs(2);
 
 /// A disturbance.
@@ -44,7 +44,7 @@ impl Disturbance {
         }
     }
 
-    /// Whether clients must not notice it. Without Postgres, most requests are answered with 503.
+    /// Whether every request must succeed. Without Postgres, most requests are answered with 503.
     pub(super) fn is_hidden(self) -> bool {
         self != Self::PostgresRestart
     }
@@ -70,7 +70,7 @@ impl Disturbance {
     }
 }
 
-/// Waits, unless the run is interrupted.
+/// Waits; an interrupt ends the wait with an error.
 pub(super) fn pause_for(duration: Duration) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < duration {

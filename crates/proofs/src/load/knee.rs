@@ -10,12 +10,12 @@ use devstack::report::Outcome;
 /// The rate of `overload`, as a multiple of the knee.
 const OVERLOAD: u32 = 10;
 
-/// The file with the steps and the knee of the last peak.
+/// The file with the steps and the knee of the last run of `peak`.
 fn report() -> PathBuf {
     paths::proofs().join("load-peak.txt")
 }
 
-/// Saves and prints the steps of a peak, from k6's log; fails without a knee.
+/// Prints the steps and the knee of a run of `peak`, from k6's log, and saves them. Without a knee, fails and saves nothing.
 pub fn keep(log: &Path) -> Result<Outcome> {
     let log = fs::read_to_string(log).with_context(|| format!("failed to read {}", log.display()))?;
     let steps: Vec<&str> = log.lines().filter(|line| line.starts_with("knee: ") || line.contains("/s: ")).collect();
@@ -26,7 +26,7 @@ pub fn keep(log: &Path) -> Result<Outcome> {
     Ok(Outcome::passed().with_note(format!("knee: {knee} requests per second")))
 }
 
-/// Ten times the knee of the last peak.
+/// Ten times the knee of the last run of `peak`, in requests per second.
 pub fn overload() -> Result<u32> {
     let text = fs::read_to_string(report()).ok();
     let knee = text.as_deref().and_then(knee).context("overload needs --rate, or a knee: run `cargo xtask load --profile peak` first")?;

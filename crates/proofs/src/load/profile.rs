@@ -1,5 +1,5 @@
-//! The load profiles: one script of `load/` each, its usual duration, and its gates on figures that only Prometheus has. The scripts hold
-//! everything else.
+//! The load profiles. Each has a script in `load/`, a default duration, and gates on figures that only Prometheus has, if any. The scripts
+//! hold everything else.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use super::gates::{Gate, SEED, SOAK};
 /// A load profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Every operation of the API once, within a minute.
+    /// Every operation of the API at least once, within a minute.
     Smoke,
-    /// All journeys at a gentle pace.
+    /// Six journeys at a gentle pace.
     Demo,
     /// 200 requests per second and 100 sockets, with strict gates.
     Seed,

@@ -1,4 +1,4 @@
-//! One line of progress every ten seconds. k6 reports its figures to Prometheus while it runs, and its summary only at the end.
+//! One line of progress every ten seconds, with figures from Prometheus: k6 writes its summary only at the end.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,8 @@ pub struct Progress<'a> {
 struct Figures {
     requests: f64,
     failed: f64,
-    /// 95th percentile of a request's duration in the slowest scenario, in seconds.
+    /// 95th percentile of request durations in seconds: the highest of k6's series, which are divided by scenario and by whether the
+    /// response was expected.
     p95: f64,
 }
 
@@ -46,7 +47,7 @@ impl<'a> Progress<'a> {
                 self.last = figures;
                 line
             }
-            // The run continues: its result does not depend on Prometheus.
+            // The run continues: k6's summary does not depend on Prometheus.
             Err(error) => format!("failed to read the progress: {error:#}"),
         };
         eprintln!("{line}");

@@ -1,4 +1,4 @@
-//! The load as a proof: a profile on a running stack, with the results of every scenario, the gates, and a page with graphs.
+//! The load as a proof: runs a profile on a stack, reports the results of every scenario, checks the gates, and writes a page with graphs.
 
 use std::fs;
 use std::thread;
@@ -18,13 +18,13 @@ use super::{Load, Plan, Profile, Summary, gates, knee};
 pub struct Options<'a> {
     /// Its profile.
     pub profile: Profile,
-    /// How long it lasts; by default as long as the profile.
+    /// How long it lasts; by default, the profile's duration.
     pub duration: Option<Duration>,
     /// Requests per second, instead of the profile's own.
     pub rate: Option<u32>,
     /// Whether the proof fails when a threshold or a gate is not met.
     pub gate: bool,
-    /// What happens after a third of the run, in a stack that is started for it.
+    /// The disturbance after a third of the run; it requires a stack that is started for the load.
     pub during: Option<Disturbance>,
     /// Where it runs.
     pub target: Choice<'a>,
@@ -117,8 +117,8 @@ fn figures(summary: &Summary) -> String {
     )
 }
 
-/// Reports the result of every scenario; with the gate, also whether every threshold was met. A peak raises its rate until a gate breaks:
-/// its result is the knee instead.
+/// Reports the result of every scenario; with `gate`, also whether every threshold was met. `peak` raises its rate until a gate breaks, so
+/// the knee is reported instead of the thresholds.
 fn judge(report: &mut Report, summary: &Summary, profile: Profile, gate: bool) -> Result<()> {
     for (scenario, journeys) in &summary.journeys {
         let note = format!("{} done, {} failed", journeys.done, journeys.failed);

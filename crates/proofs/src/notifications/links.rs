@@ -1,5 +1,5 @@
-//! Checks that links in notifications open. A running Prometheus fires every alert of the rules with its real annotations, and this module
-//! fetches each link in the received mail, Slack, `PagerDuty` and webhook messages.
+//! Checks the links in notifications. A running Prometheus fires every alert of the rules with its real annotations. In the received mail,
+//! Slack, `PagerDuty` and webhook messages, the links to runbooks and to the page for silences must open, and linked dashboards must exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// Checks every link of every alert.
 pub fn check() -> Result<Outcome> {
     if [&MAILDEV, &ALERTMANAGER, &CADDY, &PROMETHEUS].iter().any(|tool| tool.find().is_none()) {
-        let note = "SKIPPED: no Prometheus, Alertmanager, Caddy or maildev here: links of notifications are NOT tested";
+        let note = "SKIPPED: Prometheus, Alertmanager, Caddy or maildev is missing: links of notifications are NOT tested";
         eprintln!("{note}");
         return Ok(Outcome::skipped(note));
     }
@@ -65,7 +65,7 @@ pub fn check() -> Result<Outcome> {
 fn raise(receivers: &mut Receivers) -> Result<BTreeSet<(String, String)>> {
     let home = receivers.root().join("prometheus");
     let written: Value = rules::read(&home.join("prometheus.yml"))?;
-    // The labels set below put each alert into a group of its own, and keep alerts from inhibiting each other, which `inhibitions` tests.
+    // The labels set below put each alert into a group of its own and prevent inhibition, which `inhibitions` tests.
     let mut cases = BTreeMap::new();
     for file in rules::names(&home.join("rules"))? {
         let file: RuleFile = rules::read(&home.join(format!("rules/{file}.yml")))?;
@@ -140,7 +140,7 @@ fn links_of(notification: &Notification, pages: &BTreeMap<&str, String>) -> Resu
     Ok(links)
 }
 
-/// Opens the runbooks behind these links and returns their number: each must be a page titled with its alert's name.
+/// Opens the runbooks behind these links and returns their number. The title of each page must be the name of its alert.
 fn open_runbooks(ports: &Ports, links: &BTreeSet<String>, base: &str) -> Result<usize> {
     let list = get(&ports.page(Port::Runbooks)?)?;
     let mut opened = 0;
@@ -151,7 +151,7 @@ fn open_runbooks(ports: &Ports, links: &BTreeSet<String>, base: &str) -> Result<
         ensure!(page.body.contains(&title) && page.body.contains("<h2"), "{link} is not the runbook: {}", page.body);
         ensure!(
             page.body.contains(&format!("{}/alerts?search={name}", ports.page(Port::Prometheus)?)),
-            "{link} does not lead to the alert"
+            "{link} does not link to the alert in Prometheus"
         );
         ensure!(list.body.contains(&format!("href=\"./{name}\"")), "{name} is not in the list of runbooks");
         opened += 1;

@@ -1,6 +1,6 @@
-//! Alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook and to the mail sink: routing, inhibition, a
-//! silence that stops the repetition, and the notification of the resolution. Alertmanager's waits are divided, so that half an hour takes
-//! one second.
+//! Sends alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook, and to the mail sink. Checks routing,
+//! inhibition, a silence that stops the repetition, and the notification of the resolution. Alertmanager's waits are shortened: half an
+//! hour takes one second.
 
 use std::time::Duration;
 
@@ -82,12 +82,17 @@ impl Receivers {
                 self.await_notification(receiver, alert, false, 1)?;
             }
         }
-        // Once these two are repeated, all other receivers have been notified, too.
+        // When these two are repeated, wrong notifications would have arrived, too.
         self.await_notification("pagerduty", "ServiceDown", false, 2)?;
         self.await_notification("dead-man", "Watchdog", false, 2)?;
         for notification in self.received()? {
             let runbook = format!("http://localhost:3002/{}", notification.alert);
-            ensure!(notification.text.contains(&runbook), "no runbook in the message to {}: {}", notification.receiver, notification.text);
+            ensure!(
+                notification.text.contains(&runbook),
+                "no link to the runbook in the message to {}: {}",
+                notification.receiver,
+                notification.text
+            );
             ensure!(!notification.resolved, "{} was notified that {} has resolved", notification.receiver, notification.alert);
             let meant: &[&str] = match &*notification.alert {
                 "Watchdog" => &["dead-man", "dead-man@vitrine.example"],
@@ -100,7 +105,7 @@ impl Receivers {
             let names_it = notification.alert == "TargetDown" && notification.text.contains("backend-2:4002");
             ensure!(
                 !names_it,
-                "{} was notified of the scrape target of a replica that is down: {}",
+                "{} was notified of TargetDown, although ServiceDown inhibits it: {}",
                 notification.receiver,
                 notification.text
             );
@@ -141,7 +146,7 @@ impl Receivers {
         })
     }
 
-    /// If no replica is left, only `AllReplicasDown` notifies, because it inhibits the alerts that follow from it.
+    /// If no replica is left, `AllReplicasDown` notifies, and inhibits the alerts that follow from it.
     fn with_no_replica_left(&self) -> Result<()> {
         self.clear()?;
         let replica: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-1:4001"), ("job", "backend")];
