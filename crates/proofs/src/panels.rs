@@ -1,8 +1,8 @@
-//! Proves that the dashboards' panels work: under load, every panel has data, and every panel reacts to the failure that it must show.
+//! Proves that the dashboards' panels work: under load, every panel has data, and every panel reacts to its cause.
 //!
-//! `panels/proof` runs the proof. `panels/causes` injects the failures, `panels/shown` queries the data of a panel, and `panels/baseline`
-//! decides whether the data has left its baseline. `panels/typescript` lists the causes for the dashboards' sources. The dashboards are in
-//! `monitoring/grafana/`; `rule_tools::dashboards` reads them.
+//! `panels/proof` runs the proof. `panels/causes` injects the causes, `panels/shown` queries the data of a panel, and `panels/baseline`
+//! decides whether the data has left its baseline. `panels/typescript` generates the list of causes for the dashboards' sources. The
+//! dashboards are in `monitoring/grafana/`; `rule_tools::dashboards` reads them.
 
 mod baseline;
 mod causes;

@@ -10,7 +10,7 @@ struct Process {
     parent: u32,
 }
 
-/// The names of a process and its descendants, by their identifiers.
+/// The names of a process and its descendants, by process id.
 pub fn descendants(root: u32) -> Result<BTreeMap<u32, String>> {
     let entries = fs::read_dir("/proc").context("failed to read /proc")?;
     let read = |entry: fs::DirEntry| {
@@ -21,7 +21,7 @@ pub fn descendants(root: u32) -> Result<BTreeMap<u32, String>> {
     Ok(among(root, entries.flatten().filter_map(read).collect()))
 }
 
-/// Reads `123 (name) S 1 …`; the name may contain spaces and parentheses.
+/// Parses a line such as `123 (name) S 1 …`; the name may contain spaces and parentheses.
 fn parse(stat: &str) -> Option<Process> {
     let (before, after) = stat.rsplit_once(')')?;
     let (_, name) = before.split_once('(')?;

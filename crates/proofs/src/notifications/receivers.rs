@@ -14,25 +14,25 @@ use devstack::{configuration, paths, stack};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Node.js starts slowly on a busy machine.
+/// Time limit for the start of each process. The mail sink runs on Node.js, which starts slowly on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A received notification.
 #[derive(Debug)]
 pub struct Notification {
-    /// The receiver: one of the simulator's, or a mail address.
+    /// `slack`, `pagerduty`, the name of a webhook receiver, or a mail address.
     pub receiver: String,
-    /// The alert's name.
+    /// The name of the first alert in the notification.
     pub alert: String,
-    /// Whether the alert has resolved.
+    /// Whether all alerts of the notification have resolved.
     pub resolved: bool,
-    /// The whole message.
+    /// The text of the message.
     pub text: String,
-    /// `PagerDuty`'s deduplication key of the incident.
+    /// `PagerDuty`'s `dedup_key` or the webhook's `groupKey`; null for Slack and mail.
     pub key: Value,
 }
 
-/// The processes, on ports of their own.
+/// The running processes and their ports.
 pub struct Receivers {
     pub ports: Ports,
     // Declared before `folder`, so that processes stop before their folder is removed.

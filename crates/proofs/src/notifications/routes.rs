@@ -10,7 +10,7 @@ use devstack::tools::AMTOOL;
 use rule_tools::checks::tool;
 use rule_tools::rules::{self, Rule, RuleFile};
 
-/// Labels of an alert, as `name=value`, and the receivers that they must be routed to.
+/// The labels of an alert, as `name=value`, and the receivers that the alert must be routed to.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     labels: Vec<String>,
@@ -63,7 +63,7 @@ fn of(rule: &Rule) -> Result<Row> {
         "warning" => "team",
         "info" => "log",
         "none" => "dead-man",
-        other => bail!("{} has the severity {other:?}, which has no receiver", rule.name()),
+        other => bail!("{} has the severity {other:?}: must be critical, warning, info or none", rule.name()),
     };
     let labels = rule.labels.iter().map(|(name, value)| format!("{name}={value}"));
     let labels = [format!("alertname={}", rule.name())].into_iter().chain(labels).collect();

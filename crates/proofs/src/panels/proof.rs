@@ -1,5 +1,5 @@
-//! The proof: under load no panel is empty; then the causes follow one after the other. Before each cause, a quiet phase records the
-//! baseline of its panels.
+//! The order of the proof. The first cause is the load, and under load no panel may be empty. The other causes follow one after the other.
+//! Before each cause, the proof records the baseline of its panels.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,22 +17,23 @@ use super::causes::Cause;
 use super::shown::{Shown, now, per_bucket, query_range, values};
 use crate::drill::test_stack::TestStack;
 
-/// Time for the preceding cause to leave the windows of most rates.
+/// The time after which the windows of most rates no longer contain the preceding cause.
 const SETTLE: Duration = Duration::from_secs(6);
-/// The same after a change of replicas: the edge counts healthy replicas every ten seconds.
+/// Replaces [`SETTLE`] before a cause that makes the edge lose replicas: the preceding cause may have done so, too, and the edge updates
+/// its metric of healthy replicas only every ten seconds.
 const SETTLE_OF_REPLICAS: Duration = Duration::from_secs(15);
 /// Duration of the first recording of the baseline.
 const QUIET: Duration = Duration::from_secs(6);
 /// Maximum number of control phases. Each lasts as long as the recording before it and checks whether the panels stay within the baseline.
 const CONTROLS: u8 = 3;
-/// Time limit from a cause to the movement of its panels.
+/// Time limit for the panels to move after their cause is injected, and for all panels to have data under load.
 const LIMIT: Duration = Duration::from_secs(45);
-/// The same for the start of the load: some journeys begin every half minute and take half a minute.
+/// Time limit for the panels to move after the load begins: some journeys begin only every half minute and take half a minute.
 const LIMIT_OF_TRAFFIC: Duration = Duration::from_mins(2);
 /// Maximum number of times that a cause is injected. Other programs of the machine can hide a movement; a panel that does not react to its
 /// cause fails every time.
 const ATTEMPTS: u8 = 3;
-/// The time range in which a panel must show any data.
+/// The length of the time range in which every query of a panel must return data.
 const SHOWN: Duration = Duration::from_secs(30);
 
 /// A panel and the state of its proof.
@@ -40,9 +41,9 @@ struct Case {
     name: String,
     cause: Cause,
     queries: Vec<Query>,
-    /// The problem with the panel's data before the cause, if any.
+    /// The problem with the panel's data under load, if any.
     trouble: Option<String>,
-    /// Number of times that the cause was injected for it.
+    /// Number of times that the cause was injected for this panel.
     attempts: u8,
     /// Number of times that the panel left its baseline without its cause, in the last attempt.
     restless: u8,
@@ -74,7 +75,8 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Reads the committed dashboards for a stack with this speed of the monitoring; selects all panels, or those of the chosen causes.
+    /// Reads the committed dashboards for a stack whose monitoring runs at `speed` times its normal speed. Selects the panels of the chosen
+    /// causes, or all panels if none are chosen.
     pub fn read(speed: u32, chosen: &[Cause]) -> Result<Self> {
         let pace = Pace::of(&dashboards::prometheus()?, speed);
         let causes = dashboards::causes::<Cause>()?;
@@ -93,7 +95,7 @@ impl Proof {
         Ok(proof)
     }
 
-    /// Selects the panels with the cause `traffic` that query the edge's metrics: a proof of half a minute.
+    /// Selects the panels that query the edge's metrics and have the cause `traffic`. Their proof takes about half a minute.
     pub fn of_the_edge(speed: u32) -> Result<Self> {
         let mut proof = Self::read(speed, &[Cause::Traffic])?;
         proof.cases.retain(|case| case.queries.iter().any(|query| query.text.contains("caddy_http_")));
@@ -102,7 +104,7 @@ impl Proof {
         Ok(proof)
     }
 
-    /// Runs the proof on a stack that it starts in this form.
+    /// Starts a stack of this form and runs the proof on it.
     pub fn on_a_stack(self, report: &mut Report, form: Form) -> Result<()> {
         let folder = paths::temporary("panels")?;
         let started = report.obtain(format!("a stack, its monitoring at {} times the speed", self.speed), || {
@@ -113,7 +115,7 @@ impl Proof {
 
     /// Runs the proof; adds one row per panel.
     pub fn run(mut self, report: &mut Report, test: &mut TestStack) -> Result<()> {
-        // All other causes happen under load.
+        // The load is always included, because all other causes happen under load.
         let causes: BTreeSet<Cause> = self.cases.iter().map(|case| case.cause).chain([Cause::Traffic]).collect();
         for cause in causes {
             let start = Instant::now();
@@ -140,7 +142,7 @@ impl Proof {
         Ok(())
     }
 
-    /// Injects a cause and watches the panels that it should move and has not moved yet.
+    /// Injects a cause and watches those of its panels that have not moved yet.
     fn prove(&mut self, cause: Cause, report: &mut Report, test: &mut TestStack) -> Result<()> {
         let mut cases: Vec<&mut Case> = self.cases.iter_mut().filter(|case| case.cause == cause && !case.has_moved()).collect();
         for case in &mut cases {
@@ -162,7 +164,7 @@ impl Proof {
         Ok(())
     }
 
-    /// Waits until every query of every panel returns data.
+    /// Waits until every query of every panel returns data, or until [`LIMIT`] passes.
     fn wait_for_data(&mut self, test: &TestStack) -> Result<()> {
         let start = Instant::now();
         loop {
@@ -227,7 +229,7 @@ impl Case {
         }
     }
 
-    /// The problem with the panel's data at a time, if any.
+    /// The problem with the panel's data in the time range [`SHOWN`] that ends at `to`, if any.
     fn trouble(&self, test: &TestStack, to: f64, step: Duration) -> Option<String> {
         self.queries.iter().find_map(|query| match query.query_range(test, to - SHOWN.as_secs_f64(), to, step) {
             Ok(shown) => shown.is_empty().then(|| format!("query {} is empty", query.name)),
@@ -235,7 +237,7 @@ impl Case {
         })
     }
 
-    /// Checks whether it moved between two times.
+    /// Checks whether the panel moved between `from` and `to`. The time to the movement counts from `begin`.
     fn check(&mut self, test: &TestStack, begin: f64, from: f64, to: f64, step: Duration) {
         self.moved = Moved::NotYet;
         for query in &self.queries {

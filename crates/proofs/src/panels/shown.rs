@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::drill::test_stack::TestStack;
 
-/// Timestamps and values of series, by their labels. NaN counts as a missing value; infinite values are kept.
+/// The timestamps and values of each series, by its labels in JSON. NaN counts as a missing value; infinite values are kept.
 pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
 
 /// The data of a query between two times, one value per `step`.
@@ -18,7 +18,7 @@ pub fn query_range(test: &TestStack, query: &str, from: f64, to: f64, step: Dura
     read(&test.prometheus(&path)?)
 }
 
-/// The number of values of a label in some series.
+/// The number of values that a label has in the series that match a selector.
 pub fn values(test: &TestStack, series: &str, label: &str) -> Result<usize> {
     let answer = test.prometheus(&format!("/api/v1/label/{label}/values?match[]={}", encoded(series)))?;
     let values = checked(&answer)?.as_array().context("Prometheus returned no list")?;

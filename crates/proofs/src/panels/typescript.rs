@@ -1,5 +1,5 @@
-//! The list of causes for the sources of the dashboards: TypeScript, generated from [`Cause`], so that a panel can only name a cause that
-//! exists.
+//! Generates a TypeScript type with all causes from [`Cause`]. The dashboards' sources use this type, so that a panel can name only a cause
+//! that exists.
 
 use std::fmt::Write as _;
 

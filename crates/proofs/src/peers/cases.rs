@@ -20,7 +20,7 @@ pub enum Case {
 }
 
 impl Case {
-    /// All cases in the order of measurement: those that grow the database come after those that read it.
+    /// All cases in the order of measurement: `Create` adds rows, so it comes after the cases that read the database.
     pub const ALL: [Self; 6] = [Self::Health, Self::Me, Self::Project, Self::List, Self::Create, Self::Metrics];
 
     /// The name in tables.

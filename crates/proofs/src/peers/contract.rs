@@ -1,5 +1,6 @@
-//! Checks that targets give equivalent responses: the same status to each request, and JSON with the same keys and types. A target with
-//! other responses does other work, and its figures could not be compared.
+//! Checks that targets give equivalent responses to each request: the same status and media type, JSON with the same keys and types, and an
+//! `ETag` or `Location` header from all targets or from none. A target with other responses does other work, and its figures could not be
+//! compared.
 
 use anyhow::{Context, Result, ensure};
 use devstack::http::{Answer, Client};
@@ -43,7 +44,7 @@ fn questions(name: Name) -> Vec<Question> {
     for path in ["/api/auth/me", "/api/projects?limit=20", &one] {
         all.push(Question { token: Token::None, ..get(path, 401) });
         all.push(Question { token: Token::Unknown, ..get(path, 401) });
-        // Twice: the second response comes from the cache.
+        // Twice: the second response may come from the cache.
         all.extend([get(path, 200), get(path, 200)]);
     }
     all.push(Question { token: Token::None, ..post((JSON, r#"{"name":"Nobody's"}"#), 401) });
@@ -82,7 +83,8 @@ struct Comparable {
 #[derive(Debug)]
 pub struct Answers(Vec<Comparable>);
 
-/// Sends all requests to a target. Fails at the first unexpected status.
+/// Sends all requests to a target, and fails at the first unexpected status. Then checks the pages and metrics of a target with all six
+/// routes.
 pub fn ask(name: Name, running: &Running, token: &str) -> Result<Answers> {
     let client = Client::new();
     let unknown = token.chars().rev().collect::<String>();
@@ -120,7 +122,7 @@ fn comparable(question: String, answer: &Answer) -> Result<Comparable> {
     Ok(Comparable { question, status: answer.status, media_type, shape, has_etag, has_location })
 }
 
-/// The types of a value; a list has the type of its first item.
+/// The keys and types of a value; of a list, only those of its first item.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Null => "null".into(),
@@ -132,7 +134,7 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-/// Checks that pages hold 20 projects each, from new to old, without repetitions.
+/// Checks that three pages hold 60 projects, from new to old, without repetitions.
 fn check_pages(client: &Client, running: &Running, token: &str, name: Name) -> Result<()> {
     let bearer = format!("Bearer {token}");
     let mut ids: Vec<String> = Vec::new();
@@ -142,13 +144,13 @@ fn check_pages(client: &Client, running: &Running, token: &str, name: Name) -> R
         let page = client.send("GET", &url, &[("authorization", &bearer)], None)?.json()?;
         let items = page["items"].as_array().context("the page has no items")?;
         ids.extend(items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)));
-        cursor = format!("&cursor={}", page["next_cursor"].as_str().with_context(|| format!("{name}: the page has no next page"))?);
+        cursor = format!("&cursor={}", page["next_cursor"].as_str().with_context(|| format!("{name}: the page has no next_cursor"))?);
     }
     ensure!(ids.len() == 60 && ids.is_sorted_by(|newer, older| newer > older), "{name}: three pages are not 60 projects from new to old");
     Ok(())
 }
 
-/// Checks that the preceding requests are counted.
+/// Checks that `/metrics` counts requests.
 fn check_metrics(client: &Client, running: &Running, name: Name) -> Result<()> {
     let answer = client.send("GET", &format!("{}/metrics", running.url), &[], None)?;
     let counts = |line: &str| line.contains("http_requests_total{") && !line.starts_with('#') && !line.ends_with(" 0");

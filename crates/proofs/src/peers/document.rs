@@ -17,9 +17,9 @@ use crate::machine;
 pub struct Conditions {
     /// Number of rounds.
     pub rounds: u32,
-    /// Seconds per measurement.
+    /// Duration of one measurement of a case, in seconds.
     pub seconds: u32,
-    /// Number of cores for the load.
+    /// Number of cores for the load and the stores.
     pub load_cores: usize,
 }
 
@@ -43,7 +43,7 @@ pub fn tables(conditions: &Conditions, results: &Results, goals: &[Goal]) -> Str
 fn ratios(results: &Results) -> String {
     let others = [Name::Fastify, Name::PlainAxum, Name::BareAxum, Name::Baseline];
     let others: Vec<Name> = others.into_iter().filter(|name| results.size(*name, Size::IdleMemory).is_some()).collect();
-    let mut text = String::from("\nEvery ratio of the run, CPU for one request · p99:\n\n| |");
+    let mut text = String::from("\nVitrine's figures ÷ those of each other service; for requests, CPU per request · p99:\n\n| |");
     for name in &others {
         let _ = write!(text, " ÷ {name} |");
     }

@@ -1,5 +1,5 @@
-//! The stores of a run and their contents: each target has a Postgres and a Redis database of its own, with the same accounts, session and
-//! projects, so that responses can be compared.
+//! The stores of a run and their contents. Each target has its own Postgres database and its own Redis database. All Postgres databases
+//! have the same accounts, session and projects, so that responses can be compared.
 
 use std::path::Path;
 
@@ -68,7 +68,8 @@ impl Fixture {
         self.folder.path()
     }
 
-    /// Creates the databases of a target, with the tables of this `vitrine` binary and the rows of the seed.
+    /// Creates the Postgres database of a target, with the tables of this `vitrine` binary and the rows of the seed. The target's Redis
+    /// database is `number`.
     pub fn prepare(&self, name: &str, number: usize, vitrine: &Path) -> Result<Stores> {
         let database = database(name);
         self.psql("vitrine", &format!("CREATE DATABASE {database}"))?;
@@ -79,7 +80,7 @@ impl Fixture {
         Ok(stores)
     }
 
-    /// The processes of the stores.
+    /// The process ids of the stores.
     pub fn processes(&self) -> [u32; 2] {
         [&self.postgres, &self.redis].map(|store| store.process.pid().as_raw_nonzero().get().unsigned_abs())
     }

@@ -7,13 +7,13 @@ use super::cases::Case;
 use super::results::{Results, Sample, Size};
 use super::target::Name;
 
-/// CPU per request, relative to Fastify's.
+/// The limit of CPU per request relative to Fastify's, for each case.
 const FASTIFY_CPU: [(Case, f64); 6] =
     [(Case::Health, 0.45), (Case::Me, 0.50), (Case::Project, 0.50), (Case::List, 0.30), (Case::Create, 0.60), (Case::Metrics, 1.0)];
-/// CPU per request, relative to plain axum's. Its `/metrics` has only three metrics and is not comparable.
+/// The cases whose CPU per request is compared with plain axum's. Plain axum's `/metrics` has only three metrics and is not comparable.
 const PLAIN_CPU: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 const PLAIN_LIMIT: f64 = 1.0;
-/// CPU of `GET /health`, relative to bare axum's.
+/// The limit of CPU per `GET /health` relative to bare axum's.
 const BARE_LIMIT: f64 = 1.5;
 const METRICS_BYTES: f64 = 250_000.0;
 /// Figures that are not about requests, each with its limit in its own unit.
@@ -27,7 +27,7 @@ const SIZES: [(Size, &str, f64); 4] = [
 /// One ratio and its limit.
 #[derive(Debug)]
 pub struct Goal {
-    /// The divided figures, in words.
+    /// The figure and its divisor, in words.
     pub what: String,
     /// The measured ratio.
     pub ratio: f64,
@@ -122,7 +122,7 @@ mod tests {
         let mut results = Results::default();
         results.add_size(Name::Vitrine, Size::IdleMemory, 25.0);
         results.add_size(Name::Fastify, Size::IdleMemory, 95.0);
-        let [goal] = &judge(&results)[..] else { panic!("one goal") };
+        let [goal] = &judge(&results)[..] else { panic!("expected one goal") };
         assert!((goal.ratio - 1.25).abs() < 1e-9, "{goal:?}");
         assert_eq!(goal.verdict(), "missed");
     }

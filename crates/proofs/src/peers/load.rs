@@ -1,4 +1,4 @@
-//! The load: wrk, which uses so little CPU that it does not need a second core. Debian packages it.
+//! Sends the load with wrk, which uses so little CPU that one thread is enough. Debian has a package of wrk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::cases::Case;
 
 const REPORT: &str = include_str!("wrk.lua");
-/// Names differ, so that every slug is free.
+/// Every project has a different name, so that its slug is free.
 const CREATE: &str = r#"
 function request()
   number = number + 1
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_without_an_answer_is_refused() {
+    fn a_run_without_responses_or_with_failures_is_an_error() {
         let refusal = |from: &str, to: &str| {
             let figures = Figures::parse(&LINE.replace(from, to)).unwrap();
             figures.check("GET /health of fastify").unwrap_err().to_string()

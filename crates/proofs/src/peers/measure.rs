@@ -20,7 +20,7 @@ const FOREIGN_ON_SERVER: f64 = 0.05;
 const FOREIGN_ON_LOAD: f64 = 0.20;
 /// Maximum number of measurements of a case.
 const TRIES: u32 = 3;
-/// Duration of the idle measurement: half a percent of a core is then five ticks.
+/// Duration of the idle measurement: long enough that half a percent of a core is five ticks.
 const IDLE: Duration = Duration::from_secs(10);
 /// Time for a target to become idle after its start, or after its clients connected.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -33,9 +33,9 @@ pub struct Resources<'a> {
     pub fixture: &'a Fixture,
     /// The scripts of the load.
     pub scripts: Scripts,
-    /// Duration of one measurement.
+    /// Duration of one measurement of a case, in seconds.
     pub seconds: u32,
-    /// Number of silent clients; 0 for none.
+    /// Number of silent Socket.IO clients; 0 skips their measurement.
     pub sockets: u32,
 }
 
@@ -43,7 +43,7 @@ pub struct Resources<'a> {
 struct Usage {
     at: Instant,
     server: u64,
-    /// Used by the load and the stores.
+    /// Used by this process, the load and the stores.
     own: u64,
     /// Used by any program on the server's core.
     on_server_core: u64,
@@ -139,7 +139,7 @@ impl Resources<'_> {
         })
     }
 
-    /// Memory per silent client in kB.
+    /// Memory per silent Socket.IO client in kB.
     fn socket_kb(&self, running: &Running) -> Result<f64> {
         rest(SETTLE)?;
         let before = running.resident_mb();

@@ -52,7 +52,7 @@ pub fn vitrine(given: Option<&Path>, install: bool) -> Result<PathBuf> {
     Ok(paths::target().join("release/vitrine"))
 }
 
-/// The binary to compare with besides peers: a given one, or that of a revision.
+/// The binary of the baseline: the given program, or a build of the given revision. A later run uses the same build.
 pub fn baseline(wanted: &str, install: bool) -> Result<PathBuf> {
     if is_executable(Path::new(wanted)) {
         return absolute(Path::new(wanted));
@@ -66,7 +66,7 @@ pub fn baseline(wanted: &str, install: bool) -> Result<PathBuf> {
     if !is_executable(&program) {
         let source = folder.join("source");
         export(commit, &source)?;
-        // Pages are not measured, so the revision embeds this checkout's bundle and needs no packages of its own.
+        // Pages are not measured, so the revision embeds this checkout's bundle and needs no npm packages of its own.
         web::bundle(install)?;
         capture_ok(task("cp").arg("--recursive").arg(paths::root().join("web/dist")).arg(source.join("web")))?;
         eprintln!("building vitrine at {commit}");
@@ -74,7 +74,7 @@ pub fn baseline(wanted: &str, install: bool) -> Result<PathBuf> {
         build.args(["build", "--release", "--locked", "--package", "vitrine", "--bin", "vitrine"]).current_dir(&source);
         let target = build_folder().join("revisions/target");
         ensure!(run(build.env("CARGO_TARGET_DIR", &target))?, "failed to build vitrine at {wanted}");
-        fs::copy(target.join("release/vitrine"), &program).context("failed to keep the program of the revision")?;
+        fs::copy(target.join("release/vitrine"), &program).context("failed to copy the program of the revision")?;
         fs::remove_dir_all(&source).context("failed to remove the source of the revision")?;
     }
     Ok(program)
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_a_baseline_that_is_neither_a_program_nor_a_revision() {
+    fn an_unusable_program_or_baseline_is_named_in_the_error() {
         let error = baseline("no-such-thing", false).unwrap_err().to_string();
         assert_eq!(error, "--baseline no-such-thing: is neither a program nor a revision");
         let error = vitrine(Some(Path::new("Cargo.toml")), false).unwrap_err().to_string();

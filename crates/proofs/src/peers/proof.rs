@@ -17,16 +17,16 @@ use super::results::Results;
 use super::target::{Name, Target};
 use crate::machine::Cores;
 
-/// Fewer rounds give no meaningful median.
+/// Minimum number of rounds for writing docs/PERFORMANCE.md: fewer give no meaningful median.
 const ROUNDS_TO_WRITE: u32 = 3;
 
 /// The targets of the comparison, and its extent.
 pub struct Options {
     /// Number of rounds; each measures every target once.
     pub rounds: u32,
-    /// Seconds per measurement.
+    /// Duration of one measurement of a case, in seconds.
     pub seconds: u32,
-    /// Number of silent Socket.IO clients; 0 skips the measurement.
+    /// Number of silent Socket.IO clients; 0 skips their measurement.
     pub sockets: u32,
     /// The peers to compare with; all of them if empty.
     pub only: Vec<String>,
@@ -63,7 +63,8 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let mut targets = Vec::new();
     for (number, (name, program)) in programs.into_iter().enumerate() {
         let migrating = if name == Name::Baseline { &program.0 } else { &vitrine };
-        let stores = fixture.prepare(name.as_str(), number, migrating).with_context(|| format!("the database of {name}"))?;
+        let stores =
+            fixture.prepare(name.as_str(), number, migrating).with_context(|| format!("failed to prepare the database of {name}"))?;
         targets.push(Target { name, program, stores });
     }
     let alike = check(report, &targets, &fixture, &cores)?;
@@ -73,12 +74,12 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Sends the same requests to all targets; returns whether the responses are equivalent.
+/// Sends the requests of the contract to all targets; returns whether the responses are equivalent.
 fn check(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: &Cores) -> Result<bool> {
     let mut reference: Option<Answers> = None;
     let mut alike = 0;
     for target in targets {
-        report.step(format!("{} responds as vitrine does", target.name), || {
+        report.step(format!("{} gives the expected responses", target.name), || {
             let running = target.start(cores.server, &fixture.token, fixture.folder())?;
             let answers = contract::ask(target.name, &running, &fixture.token)?;
             let count = answers.len();
@@ -122,7 +123,8 @@ fn measure(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: Co
         eprintln!("docs/PERFORMANCE.md written");
     } else {
         eprintln!(
-            "docs/PERFORMANCE.md unchanged: it requires at least three undisturbed rounds of all targets, with sockets and a built binary"
+            "docs/PERFORMANCE.md unchanged: it requires at least three rounds of all targets, the measurement of sockets, a built binary, \
+             and no disturbed goal"
         );
     }
     Ok(())

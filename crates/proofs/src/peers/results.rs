@@ -14,7 +14,7 @@ pub struct Sample {
     pub p99_ms: f64,
     /// Share of its core that the server used.
     pub busy: f64,
-    /// Bytes of one response including its head.
+    /// Mean size of a response including its headers, in bytes.
     pub bytes: f64,
     /// Whether other programs disturbed every attempt.
     pub disturbed: bool,
@@ -87,7 +87,7 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { (values[middle - 1] + upper) / 2.0 })
 }
 
-/// `None` where the quotient is not finite.
+/// `None` if the divisor is not positive or the dividend is not finite.
 fn divide(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0 && part.is_finite()).then(|| part / whole)
 }

@@ -1,4 +1,4 @@
--- The wrk script of `cargo xtask peers`: prints the figures as one line of JSON. A case with POST requests appends its `request` to it.
+-- The script of wrk for `peers` and `growth`: prints the figures as one line of JSON. load.rs appends `request` for POST requests.
 local run, number = "", 0
 
 function init(arguments) run = arguments[1] or "" end
