@@ -2,9 +2,9 @@
 //! Their contents belong to the modules that write them.
 
 use std::env;
-use std::fs::{self, Permissions};
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -62,8 +62,16 @@ pub fn ensure(folder: &Path) -> Result<()> {
 
 /// Writes a file that only its owner can read.
 pub fn write_secret(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
-    fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| format!("failed to protect {}", path.display()))
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("failed to open {}", path.display()))?;
+    // A file that existed before keeps its permissions.
+    file.set_permissions(Permissions::from_mode(0o600)).with_context(|| format!("failed to protect {}", path.display()))?;
+    file.write_all(text.as_bytes()).with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// A password of 128 random bits, in characters that need no escaping in a URL.

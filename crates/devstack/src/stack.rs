@@ -6,10 +6,11 @@ mod edge;
 mod monitoring;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::background::Slot;
 use crate::configuration;
@@ -308,12 +309,14 @@ fn lasting(folder: &Path, name: &str, make: fn() -> Result<String>) -> Result<St
     let secrets = secrets_of(folder);
     paths::ensure(&secrets)?;
     let file = secrets.join(name);
-    if let Ok(secret) = fs::read_to_string(&file) {
-        return Ok(secret);
+    match fs::read_to_string(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let secret = make()?;
+            paths::write_secret(&file, &secret)?;
+            Ok(secret)
+        }
+        read => read.with_context(|| format!("failed to read {}", file.display())),
     }
-    let secret = make()?;
-    paths::write_secret(&file, &secret)?;
-    Ok(secret)
 }
 
 fn say(what: &str) {

@@ -155,7 +155,8 @@ impl<'a> Journeys<'a> {
         let mut socket = Polling::open(&self.edge, &in_query)?;
         self.canaries.keep(Kind::Secret, "identifier of a connection", socket.sid.clone());
         ensure!(socket.connect(&self.token)?.starts_with("40"), "a socket with a valid token was refused");
-        socket.ask("project:subscribe", &json!({ "project_id": project }))?;
+        let accepted = socket.ask("project:subscribe", &json!({ "project_id": project }))?;
+        ensure!(!accepted.contains("\"error\""), "a valid subscription was refused: {accepted}");
         let (event, value) = (self.request("name of an event")?, self.secret("password in an event")?);
         socket.ask(&event, &json!({ "password": value }))?;
         socket.ask("project:subscribe", &json!({ "project_id": value }))?;

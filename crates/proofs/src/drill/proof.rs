@@ -97,10 +97,13 @@ fn run_all(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, form: Form,
         drilled.extend(of_batch);
     }
     if record == Record::Whole {
-        report.step("Watchdog", || watchdog(&mut test, speed))?;
-        if drilled.iter().all(|drill| drill.times.are_complete()) {
-            document::write(&test, speed, &drilled)?;
-        }
+        report.step("Watchdog", || {
+            let outcome = watchdog(&mut test, speed)?;
+            if outcome.failed == 0 && drilled.iter().all(|drill| drill.times.are_complete()) {
+                document::write(&test, speed, &drilled)?;
+            }
+            Ok(outcome)
+        })?;
     }
     Ok(())
 }

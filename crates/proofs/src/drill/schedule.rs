@@ -1,4 +1,5 @@
-//! The order of drills. Drills in the same batch run at the same time; none of their alerts inhibits another. Alerts with the longest
+//! The order of drills. Drills in the same batch run at the same time; none of their alerts inhibits another, and no cause raises
+//! the alert of another one. Alerts with the longest
 //! look-back come first, before anything else has failed. An alert comes before the critical alert that inhibits it. Churn comes last,
 //! because its alert compares the rate of connections with that of the hour before.
 
@@ -29,9 +30,11 @@ pub const ALL: &[&[Drill]] = &[
     &[database::ERRORS],
     &[database::DOWN],
     &[infra::NOT_READY],
-    &[infra::REPLICA, meta::TARGET],
+    &[infra::REPLICA],
+    &[meta::TARGET],
     &[infra::SERVICE],
-    &[stability::RESTARTS, stability::FLAPPING],
+    &[stability::RESTARTS],
+    &[stability::FLAPPING],
     &[meta::CONFIGURATION],
     &[meta::RULE],
     &[meta::TOO_LARGE],
@@ -47,7 +50,7 @@ pub fn alerts(batches: &'static [&'static [Drill]]) -> impl Iterator<Item = Key>
 }
 
 /// The drills of a short check: alerts on an error ratio, on a process and on the monitoring itself.
-pub const SHORT: &[&[Drill]] = &[&[http::OUTAGE], &[infra::REPLICA, meta::TARGET]];
+pub const SHORT: &[&[Drill]] = &[&[http::OUTAGE], &[infra::REPLICA], &[meta::TARGET]];
 
 /// The drills that are repeated in production form: one with an alert on the edge, and one without.
 pub const PRODUCTION: &[&Drill] = &[&Drill { alerts: &["EdgeErrors"], ..http::OUTAGE }, &infra::REPLICA];

@@ -105,6 +105,7 @@ impl Watch {
                 times.firing = times.firing.or(since);
                 // The alert may have been inactive for a moment.
                 times.resolved = None;
+                times.resolution_notified = None;
             } else if times.firing.is_some() && times.mitigated.is_some() {
                 times.resolved = times.resolved.or(since);
             }

@@ -143,15 +143,17 @@ fn measure(stack: &Stack, length: Duration) -> Result<BTreeMap<String, Figures>>
     figures.collect()
 }
 
-/// Opens connections to Postgres, which starts a process for each connection: Postgres must then exceed one of its limits.
+/// Opens connections to Postgres, which starts a process for each connection: Postgres must then exceed its limit of memory.
 fn counter_proof(stack: &mut Stack) -> Result<Outcome> {
     let held = stack.hold_connections(HELD)?;
     rest(HOLD)?;
     let figures = measure(stack, Duration::from_secs(1))?;
     drop(held);
     let postgres = figures.get("postgres").context("there is no process postgres")?;
-    let outcome = judged(*postgres, limit_of("postgres", Phase::Idle)?);
-    Ok(Outcome::from(outcome.failed == 1).with_note(outcome.note))
+    let limit = limit_of("postgres", Phase::Idle)?;
+    let is_too_large = postgres.memory > limit.memory;
+    let outcome = judged(*postgres, limit);
+    Ok(Outcome::from(outcome.failed == 1 && is_too_large).with_note(outcome.note))
 }
 
 #[cfg(test)]
