@@ -1,5 +1,5 @@
 //! The language check: phrases that `docs/STYLE.md` rules out, and misspellings, in documents, messages and comments.
-//! `prose/patterns.rs` has the phrases, `docs/STYLE.md` their replacements.
+//! `prose/patterns.rs` has the phrases, each with a reason and an example of a replacement.
 
 mod patterns;
 mod text;
@@ -18,7 +18,7 @@ use self::patterns::{PATTERNS, Pattern};
 /// The programs that the check needs.
 pub const PROGRAMS: [&Tool; 1] = [&CODESPELL];
 
-/// Files that quote ruled-out phrases or that npm writes.
+/// Path prefixes of files that quote ruled-out phrases or that npm writes.
 const EXEMPT: [&str; 3] = ["docs/STYLE.md", "crates/proofs/src/prose", "benches/peers/fastify/package-lock.json"];
 /// Extensions of the files whose language is checked.
 const CHECKED: [&str; 11] = ["html", "js", "md", "mjs", "rs", "sh", "tmpl", "toml", "ts", "yml", "yaml"];
@@ -49,7 +49,7 @@ pub fn add(report: &mut Report) -> Result<()> {
         Ok(if found == 0 {
             Outcome::passed()
         } else {
-            Outcome::failed(format!("{found} phrases; docs/STYLE.md says what to write instead"))
+            Outcome::failed(format!("{found} ruled-out phrases; crates/proofs/src/prose/patterns.rs says what to write instead"))
         })
     })?;
     report.step("spelling", || {

@@ -1,6 +1,6 @@
-//! Replaces every replica under load through the edge. While replicas drain, no request may fail; when they are killed, no more requests
-//! may fail than were in flight, and a request retried under its idempotency key still has one effect. Clients that read a log over
-//! Socket.IO at the same time read every line exactly once. `roll/edge` stops and reloads the edge itself.
+//! Replaces every replica while clients send requests through the edge. If the replicas drain, no request may fail. If they are killed, at
+//! most the requests in flight may fail. In both cases, a request that is retried under its idempotency key must have one effect, and
+//! clients that read a log over Socket.IO must read every line exactly once. `roll/edge` restarts and reloads the edge itself.
 
 pub mod edge;
 
@@ -35,7 +35,7 @@ const TRIES: usize = 20;
 const NAP: Duration = Duration::from_millis(50);
 /// Number of clients that read a log during the proof.
 const READERS: u64 = 9;
-/// Longest time for which one of them may be disconnected.
+/// Longest time for which a reader may be disconnected.
 const DISCONNECTED_LIMIT_MS: f64 = 5000.0;
 /// Longer than the five attempts that a job may need on a busy machine.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
@@ -63,8 +63,8 @@ fn start(folder: &Path, form: Form) -> Result<Stack> {
         replicas: MAX_REPLICAS,
         binary: cargo::binary(false),
         engine: None,
-        // The load saturates the machine, and the replicas are unoptimised and share it. A request may therefore wait for a connection
-        // longer than production allows, which is not under test here.
+        // The load saturates the machine, and the replicas are unoptimised and share it. A request may therefore wait for a
+        // database connection longer than production allows.
         settings: vec![("DATABASE_ACQUIRE_TIMEOUT".to_owned(), "5s".to_owned())],
     })
 }
@@ -135,7 +135,7 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
                     load.created.push(name.clone());
                     break;
                 }
-                // The replica that did not respond is still working on the first request under this key.
+                // An earlier request under this key is still in progress.
                 Ok(answer) if answer.status == 409 => {
                     load.answered += 1;
                     thread::sleep(NAP);
@@ -153,7 +153,7 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
     load
 }
 
-/// Describes a failed request; the code distinguishes responses of the edge from those of a replica.
+/// Describes a failed request. The problem's code shows whether the edge or a replica responded.
 fn failure(method: &str, answer: &Answer) -> String {
     let code = answer.json().map(|problem| problem["code"].as_str().unwrap_or_default().to_owned()).unwrap_or_default();
     format!("{method}: {} {code}", answer.status)
@@ -162,28 +162,27 @@ fn failure(method: &str, answer: &Answer) -> String {
 fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outcome> {
     let answered: usize = loads.iter().map(|load| load.answered).sum();
     let failures: Vec<&str> = loads.iter().flat_map(|load| &load.failures).map(String::as_str).collect();
-    // Each client has one request in flight when a replica dies.
+    // Each client has at most one request in flight when a replica is killed.
     let allowed = if signal == Signal::KILL { CLIENTS * usize::from(MAX_REPLICAS) } else { 0 };
-    ensure!(failures.len() <= allowed, "{} of {answered} requests failed: {}", failures.len(), failures.join("; "));
+    ensure!(failures.len() <= allowed, "{} requests failed, {answered} did not: {}", failures.len(), failures.join("; "));
     let created = nothing_lost(edge, token, loads)?;
     let note = format!("{answered} answered, {} failed, {created} created, 0 lost, 0 doubled", failures.len());
     Ok(Outcome::passed().with_note(note))
 }
 
-/// Checks that every acknowledged project exists exactly once; returns their number.
+/// Checks that every acknowledged project exists, and that no project exists twice; returns the number of acknowledged projects.
 pub(crate) fn nothing_lost(edge: &str, token: &str, loads: &[Load]) -> Result<usize> {
-    // If nothing was created, nothing could be lost.
     ensure!(loads.iter().all(|load| !load.created.is_empty()), "a client created nothing, so nothing is proven");
     let stored = stored(edge, token)?;
     let created: Vec<&String> = loads.iter().flat_map(|load| &load.created).collect();
     let lost: Vec<_> = created.iter().filter(|name| !stored.contains_key(name.as_str())).collect();
-    ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    ensure!(lost.is_empty(), "acknowledged but lost: {lost:?}");
     let doubled: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
-    ensure!(doubled.is_empty(), "created twice: {doubled:?}");
+    ensure!(doubled.is_empty(), "created more than once: {doubled:?}");
     Ok(created.len())
 }
 
-/// Clients that read a log while replicas are replaced.
+/// Clients that read a log during the proof.
 struct Readers {
     sockets: Sockets,
     environment: String,
@@ -215,7 +214,10 @@ impl Readers {
         let url = format!("{edge}/api/environments/{}/logs?limit=1", self.environment);
         let last = send("GET", &url, &[("authorization", &format!("Bearer {token}"))], None)?.json()?["next_after"].clone();
         let read = self.sockets.ask(&json!({ "command": "readUpTo", "seq": last, "limit": 10_000 }))?;
-        ensure!(read["late"].is_null() && read["lost"] == 0 && read["doubled"] == 0, "readers of a log: {read}");
+        ensure!(
+            read["late"].is_null() && read["lost"] == 0 && read["doubled"] == 0,
+            "readers are late, or lines were lost or read twice: {read}"
+        );
         Ok(read)
     }
 
@@ -225,7 +227,7 @@ impl Readers {
         let disconnected = read["disconnected"].as_f64().unwrap_or(f64::MAX);
         ensure!(disconnected < DISCONNECTED_LIMIT_MS, "a reader was disconnected for {disconnected:.0} ms");
         ensure!(read["interruptions"].as_u64() >= Some(1), "no reader was interrupted, so nothing is proven");
-        // A killed replica announces nothing.
+        // A killed replica sends no notice.
         ensure!(
             signal == Signal::KILL || read["announced"] == read["interruptions"],
             "some readers were disconnected without a notice: {read}"

@@ -1,7 +1,8 @@
-//! The short proof that the stack works: `up --detach`, a user's first minutes through the edge, every replica and every Prometheus target
-//! reached, the commands of the documents, a load of every operation, killed stores restarted, `down`, no process left. It uses a folder of
-//! its own and leaves a developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/restarts` the stores, and
-//! `smoke/production` the same proof behind a host name.
+//! The short proof that the stack works. After `up --detach`, a user's first minutes run through the edge, every replica must be
+//! reached, every Prometheus target must be up, and the links in a mail must open. Then a load requests every operation, the commands of
+//! the documents run, and killed stores must restart. After `down`, no process may be left. The proof uses a folder of its own and leaves a
+//! developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/restarts` the stores, and `smoke/production` a stack behind a
+//! host name.
 
 mod answers;
 mod platforms;
@@ -54,7 +55,7 @@ pub fn all(report: &mut Report) -> Result<()> {
 
 /// A user's first minutes, and an operator's first checks.
 fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
-    // The host name as browsers see it: platforms redirect back to it.
+    // The URL that browsers use, because platforms redirect browsers back to it.
     let edge = ports.page(Port::Edge)?;
     let simulator = ports.page(Port::ProviderSim)?;
     let prometheus = ports.url(Port::Prometheus)?;
@@ -64,7 +65,7 @@ fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     report.step("every target is UP", || all_up(&prometheus))
 }
 
-/// The load `smoke`, which requests every operation of the API, and the examples of load scripts.
+/// The load profile `smoke`, which requests every operation of the API, and the examples of load scripts.
 fn loads(report: &mut Report, edge: &str) -> Result<()> {
     report.step("load: every operation", || {
         let folder = paths::temporary("load-smoke")?;
@@ -104,7 +105,7 @@ impl Drop for Running<'_> {
 
 fn xtask(folder: &Path, args: &[&str]) -> Result<String> {
     let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder));
-    // The error contains all output of a failed start; its last lines give the reason.
+    // The error contains all output of the failed command; the last lines give the reason.
     text.map_err(|error| anyhow::anyhow!("{}", last_lines(&error.to_string(), 40)))
 }
 
@@ -144,7 +145,7 @@ fn journey(edge: &str) -> Result<Outcome> {
     Ok(Outcome::passed().with_note("register, login, create, list, change, read, an environment's life"))
 }
 
-/// The life of an environment: create, start, attach, install, read the log, stop, delete.
+/// The life of an environment: create, start, open a session, install an extension, read the log, stop, delete.
 fn live(edge: &str, auth: (&str, &str), project: &str) -> Result<()> {
     let post = |url: &str, body: Option<&Value>| send("POST", url, &[auth], body);
     let new = json!({ "name": "first", "image": "busybox:1.37" });
@@ -173,7 +174,7 @@ fn live(edge: &str, auth: (&str, &str), project: &str) -> Result<()> {
     until(&url, "the environment is deleted", &|answer| answer.status == 404)
 }
 
-/// 30 requests without a cookie reach all replicas.
+/// Checks that 30 requests without a cookie reach all replicas.
 fn spread(edge: &str) -> Result<Outcome> {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..30 {
@@ -186,7 +187,8 @@ fn spread(edge: &str) -> Result<Outcome> {
     Ok(Outcome::passed().with_note(format!("{seen:?}")))
 }
 
-/// Watchdog's mail links to its runbook, which opens, and to a dashboard.
+/// Checks that the mail of the alert Watchdog links to its runbook and to a dashboard, and that both open. Without Grafana, the dashboard
+/// is not opened.
 fn links(ports: &Ports) -> Result<Outcome> {
     let mails = format!("{}/email", ports.url(Port::MailPage)?);
     let mut text = String::new();

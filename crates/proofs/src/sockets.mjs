@@ -20,7 +20,7 @@ const until = async (what, limit, done) => {
 const retry = (socket) =>
   socket.on('connect_error', ({ message }) => message === 'unavailable' && setTimeout(() => socket.connect(), 200 + 300 * Math.random()));
 
-/** Emits an event with an acknowledgement; retries while the service is busy, as any client should. */
+/** Emits an event with an acknowledgement; retries up to 20 times while the service is busy, as any client should. */
 async function ask(socket, event, payload) {
   for (let tries = 0; ; tries += 1) {
     const answer = await socket.timeout(10_000).emitWithAck(event, payload).catch((error) => ({ error: String(error) }));
@@ -33,7 +33,7 @@ async function ask(socket, event, payload) {
 /** The number of retries. */
 let busy = 0;
 let sockets = [];
-/** For each version of the project: the client and the time of every receipt. */
+/** For each version of the project: the number of the client and the time of every receipt. */
 const receiptsOf = new Map();
 
 /** Connects clients and subscribes each to the project. */
@@ -59,7 +59,7 @@ async function connect({ url, tokens, clients, project }) {
   return { subscribed: sockets.filter((socket) => socket.subscribed).length, busy, missing, refusal: sockets.find((socket) => socket.refusal)?.refusal };
 }
 
-/** Changes the project repeatedly through one replica, and waits until every client has received each change. */
+/** Changes the project repeatedly through one replica. After each change, waits for its receipt by every client, for at most `limit`. */
 async function round({ replica, token, project, events, limit }) {
   const sent = new Map();
   let etag = (await fetch(`${replica}/api/projects/${project}`, { headers: { authorization: `Bearer ${token}` } })).headers.get('etag');
@@ -74,7 +74,7 @@ async function round({ replica, token, project, events, limit }) {
     });
     if (answer.status !== 200) throw new Error(`PATCH: ${answer.status} ${await answer.text()}`);
     etag = answer.headers.get('etag');
-    // The next change waits for the receipt of this one: this measures single broadcasts, not a queue of them.
+    // Changes do not overlap, so the latencies are those of single broadcasts, not of a queue of broadcasts.
     await until('', limit, () => receiptsOf.get(version).length >= sockets.length);
   }
   const latencies = [];
@@ -94,7 +94,7 @@ async function round({ replica, token, project, events, limit }) {
 
 /**
  * Opens websockets that authenticate and answer the server's pings. With `project`, they also subscribe to it, and `round` counts the
- * changes that they receive. No library: its own memory is not under test, and it cannot hold ten thousand clients.
+ * changes that they receive. They do not use the library: its memory is not under test, and it cannot hold ten thousand clients.
  */
 async function idle({ url, token, clients, project }) {
   const { hostname: host, port } = new URL(url);
@@ -207,11 +207,11 @@ async function returned({ limit }) {
   return answer;
 }
 
-/** Connects and disconnects at this interval in milliseconds, until the process ends. */
+/** Connects and disconnects a new client every `every` milliseconds, until the process ends. */
 async function storm({ url, token, every }) {
   setInterval(() => {
     const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnection: false });
-    // The server may close the connection before it acknowledges: that client has left, too.
+    // `emitWithAck` fails if the connection closes before the acknowledgement; this is no error here.
     const leave = () => socket.disconnect();
     socket.on('connect', () => socket.emitWithAck('ping', Date.now()).then(leave, leave));
     socket.on('connect_error', () => socket.disconnect());
@@ -219,7 +219,7 @@ async function storm({ url, token, every }) {
   return {};
 }
 
-/** Sends events with every name and every kind of payload, with a valid and with an invalid token, over both transports. */
+/** Sends events with known and unknown names and various payloads, with valid and invalid tokens, over both transports. */
 async function attack({ url, token, clients, events }) {
   const known = ['ping', 'project:subscribe', 'project:unsubscribe', 'env:subscribe', 'env:unsubscribe', 'session:open', 'session:input', 'session:resize', 'session:close'];
   const payloads = [undefined, null, 0, 'x', [], {}, { project_id: 'evil' }, { environment_id: '0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f' }, Buffer.from('evil'), { session_id: {} }];
@@ -238,7 +238,7 @@ async function attack({ url, token, clients, events }) {
           socket.disconnect();
           socket = open(number);
         }
-        // Events emitted before the connection is established are sent once it is.
+        // If the socket is not connected yet, the library sends the event after the connection is established.
         const event = number % 2 ? known[(number >> 1) % known.length] : `evil-${number}`;
         const payload = payloads[number % payloads.length];
         if (number % 3) socket.emit(event, payload);
@@ -254,13 +254,13 @@ async function attack({ url, token, clients, events }) {
 }
 
 let talkers = [];
-/** Connects clients, each subscribed to a project of its own, that count their connections and every event. */
+/** Connects clients that count their connections and every event. Each client subscribes to a project of its own. */
 async function talk({ url, members }) {
   talkers = members.map(({ token, project }) => {
     const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, ...PACES.hasty });
     const talker = { socket, connections: 0, refused: 0, sent: {}, received: {} };
     retry(socket);
-    // The client stays inactive only if the server refused it.
+    // A client is inactive only if the server refused it; after other errors, the library reconnects it.
     socket.on('connect_error', () => socket.active || (talker.refused += 1));
     socket.onAny((event) => (talker.received[event] = (talker.received[event] ?? 0) + 1));
     socket.on('connect', async () => {
@@ -280,7 +280,7 @@ async function send({ socket, sent }, event, payload) {
   return socket.timeout(10_000).emitWithAck(event, payload).catch((error) => ({ error: String(error) }));
 }
 
-/** Waits until every talker is subscribed and has received this many changes; then sends pings. Returns all counts since the start. */
+/** Waits until every talker is subscribed and has received this many changes; then each sends pings. Returns all counts since the start. */
 async function talked({ pings, changes, limit }) {
   const missing = await until('talkers without a subscription or a change', limit, () =>
     talkers.every(({ subscribed, received }) => subscribed && (received['project:changed'] ?? 0) === changes),

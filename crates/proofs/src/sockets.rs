@@ -1,5 +1,5 @@
-//! Socket.IO clients for the proofs: official clients or silent ones, any number of them in one process (`sockets.mjs`), so that one clock
-//! times all of them. The module of each proof decides what they do and checks the results.
+//! Socket.IO clients for the proofs, with or without the official library. One process (`sockets.mjs`) holds any number of clients, so that
+//! one clock times all of them. The module of each proof sends the commands and checks the results.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -11,7 +11,7 @@ use devstack::process::{check_interrupt, task};
 use devstack::tools::SOCKET_IO_CLIENT;
 use serde_json::Value;
 
-/// A process that holds clients; dropping it ends the process.
+/// A Node.js process that holds clients; it ends when this value is dropped.
 pub struct Sockets {
     process: Child,
     commands: ChildStdin,
@@ -26,7 +26,7 @@ impl Sockets {
         let mut process = task("node")
             .arg(paths::root().join("crates/proofs/src/sockets.mjs"))
             .env("SOCKET_IO_CLIENT", library)
-            // Unset unless an edge has a certificate of its own.
+            // Added only if the edge has a certificate of its own.
             .envs(http::trusted().map(|root| ("NODE_EXTRA_CA_CERTS", root)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

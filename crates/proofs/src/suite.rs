@@ -51,7 +51,7 @@ const EXTRAS: [Extra; 3] = [
         step: "edge",
         tool: &CADDY,
         variable: "CADDY",
-        skipped: "SKIPPED: Caddy is missing (--install gets it): nothing is tested through the edge",
+        skipped: "SKIPPED: Caddy is missing (`cargo xtask test --install` gets it): nothing is tested through the edge",
     },
 ];
 
@@ -151,7 +151,7 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
         .env("DATABASE_URL", &postgres.url)
         .env("REDIS_URL", &redis.url)
         .env("NEXTEST_TEST_THREADS", threads())
-        // The tests that need an optional dependency run only when its variable is set.
+        // Only `given` sets the variables of optional dependencies, never the caller's environment.
         .env_remove(HOST_VARIABLE);
     for extra in &EXTRAS {
         tests.env_remove(extra.variable);
@@ -175,7 +175,8 @@ fn threads() -> String {
     (thread::available_parallelism().map_or(1, usize::from) + 1).to_string()
 }
 
-/// Cargo finds its subcommands on PATH, but nextest may be elsewhere. Its folder comes last, so that a cargo in it is not used.
+/// Cargo finds its subcommands on PATH, but nextest may be elsewhere. The folder of nextest comes last, so that a cargo in
+/// that folder is not used.
 fn path_with_nextest() -> Result<OsString> {
     let nextest = NEXTEST.path()?;
     let path = env::var_os("PATH").unwrap_or_default();

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Counts of one side. The keys are equal on both sides and readable in a message.
+/// The counts of one side: of the clients or of Prometheus. Both sides use the same keys, and messages show them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<String, u64>);
 
 impl Counts {
-    /// Adds to a count.
+    /// Adds to a count; 0 creates no series.
     pub fn add(&mut self, key: String, count: u64) {
         if count > 0 {
             *self.0.entry(key).or_default() += count;
@@ -29,12 +29,12 @@ impl Counts {
         self.add(format!("sockets {transport}"), count);
     }
 
-    /// Adds events; `direction` is seen from the server.
+    /// Adds Socket.IO events; `direction` is `in` for events that the server receives, and `out` for events that it sends.
     pub fn messages(&mut self, direction: &str, event: &str, count: u64) {
         self.add(format!("messages {direction} {event}"), count);
     }
 
-    /// Adds all counts of another part.
+    /// Adds the counts of other clients.
     pub fn merge(&mut self, other: Self) {
         other.0.into_iter().for_each(|(key, count)| self.add(key, count));
     }
@@ -49,7 +49,7 @@ impl Counts {
         self.0.len()
     }
 
-    /// The totals by kind.
+    /// The total of each kind: look-ups, messages, requests and sockets.
     pub fn summary(&self) -> String {
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for (key, count) in &self.0 {
@@ -58,7 +58,7 @@ impl Counts {
         kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
     }
 
-    /// Every series whose count by clients differs from that of Prometheus.
+    /// One line for each series that the clients and Prometheus count differently; `self` has the clients' counts.
     pub fn differences(&self, prometheus: &Self) -> Vec<String> {
         let keys: BTreeSet<&String> = self.0.keys().chain(prometheus.0.keys()).collect();
         let of = |counts: &Self, key: &String| counts.0.get(key).copied().unwrap_or_default();
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_of_either_side_alone_is_a_difference() {
+    fn unequal_counts_and_counts_of_only_one_side_are_differences() {
         let (mut clients, mut prometheus) = (Counts::default(), Counts::default());
         for side in [&mut clients, &mut prometheus] {
             side.requests("GET", "/api/projects", "200", 7);

@@ -1,5 +1,5 @@
-//! Checks that the counts of clients equal Prometheus' sums over all replicas exactly: requests by route and status, sockets, messages, and
-//! cache look-ups, while replicas are replaced one after the other.
+//! Replaces replicas one after the other under load, and checks that Prometheus' sums over all replicas equal the clients' counts exactly.
+//! Counted are requests by method, route and status, Socket.IO connections and messages, and cache look-ups.
 //!
 //! `counts` holds and compares counts, `requests` and `talkers` are the clients, and `sums` reads Prometheus. `load` sends load without
 //! exact counts; `roll` proves the effects of a restart on clients.
@@ -25,12 +25,12 @@ use self::counts::Counts;
 use self::requests::Requests;
 use self::talkers::Talkers;
 
-/// The speed of the monitoring: one scrape per second.
+/// The monitoring's intervals are divided by this number: Prometheus scrapes once per second.
 const SPEED: u32 = 15;
-/// How long a stopping replica still answers scrapes. The edge excludes it within two seconds, and then its counters no longer change: one
-/// of the remaining scrapes has their final values.
+/// Time for which a stopping replica still answers scrapes. The edge sends it no more requests after two seconds. From then on, its
+/// counts of client requests do not change, so the last scrapes have the final values.
 const DRAIN_DELAY: &str = "6s";
-/// How long requests arrive before the first replica is replaced, and after the last one.
+/// Time for which requests arrive before the first replica is replaced, and after the last replica is replaced.
 const CALM: Duration = Duration::from_secs(3);
 
 /// The tools that the proof needs.
@@ -50,7 +50,8 @@ pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
                 replicas: MAX_REPLICAS,
                 binary: cargo::binary(false),
                 engine: None,
-                // The load, the replicas and the monitoring share one machine: a request may wait longer than production allows.
+                // The load, the replicas and the monitoring share one machine. A request may therefore wait for a database connection
+                // longer than production allows.
                 settings: [("DRAIN_DELAY", DRAIN_DELAY), ("DATABASE_ACQUIRE_TIMEOUT", "5s")]
                     .map(|(name, value)| (name.to_owned(), value.to_owned()))
                     .to_vec(),
@@ -86,7 +87,7 @@ fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     let requests = Requests::start(&edge)?;
     std::thread::sleep(CALM);
     let rolled = (1..=replaced).try_for_each(|number| {
-        // The talkers are silent while a replica stops: Prometheus would miss a message after the last scrape of the replica.
+        // The talkers are silent while a replica stops, because Prometheus does not count messages after the replica's last scrape.
         let status = stack.replace_replica(number, Signal::TERM)?;
         ensure!(status.success(), "backend-{number} exited with {status}");
         talkers.talk()
@@ -98,7 +99,7 @@ fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     Ok(counted)
 }
 
-/// Sends a replica one request that no client counts: exactly the counts of its route and of its look-up must differ.
+/// Sends a replica one request that no client counts. Exactly two counts must differ: of the request's route and of its cache look-up.
 fn counter_proof(stack: &Stack, counted: &Counts) -> Result<Outcome> {
     ensure!(get(&format!("{}/api/showcase", stack.backend(1)?))?.status == 200, "the showcase does not answer");
     sums::await_scrapes(stack)?;

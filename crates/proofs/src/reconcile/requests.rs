@@ -1,4 +1,4 @@
-//! Clients that send requests through the edge, and count each response and the cache look-ups that its request takes.
+//! Clients that send requests through the edge, and count the responses and the cache look-ups that the requests cause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +29,7 @@ pub struct Counting {
     counts: Counts,
 }
 
-/// A request, the status that it must receive, and the look-ups that it takes.
+/// A request, its expected status, and the cache look-ups that it causes.
 struct Request<'a> {
     method: &'a str,
     /// The template of the route, as in metrics.
@@ -81,7 +81,7 @@ impl Counting {
         self.counts
     }
 
-    /// Sends one request of each kind.
+    /// Sends requests that the service must answer with 200, 201, 401, 404 and 422.
     fn visit(&mut self) -> Result<()> {
         let id = self.create_project()?;
         let (own, nobodys) = (format!("/api/projects/{id}"), format!("/api/projects/{NOBODYS}"));
@@ -142,7 +142,7 @@ impl Requests {
         Ok(Self { clients: clients.into_iter().map(run).collect(), over })
     }
 
-    /// Stops the clients and returns their counts. Fails if any of them received an unexpected response or none.
+    /// Stops the clients and returns their counts. Fails if a client received an unexpected response or no response.
     pub fn stop(self) -> Result<Counts> {
         self.over.store(true, Ordering::Relaxed);
         let mut counts = Counts::default();

@@ -1,5 +1,6 @@
-//! Prometheus' sums over all processes of all replicas. A counter restarts at 0 with its process, and `increase()` extrapolates, so neither
-//! gives an exact sum. This module adds the values of the last scrape of each process instead.
+//! Prometheus' sums over all processes of all replicas. This module adds the values of the last scrape of each process. The counters of the
+//! running processes alone are too low, because a counter restarts at 0 with its process, and `increase()` is inexact, because it
+//! extrapolates.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -15,7 +16,7 @@ use crate::prometheus::query_at;
 
 /// Time limit for every replica to be scraped once more.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(15);
-/// Routes of probes and scrapes, and of Socket.IO, whose connections are counted as sockets.
+/// Routes that the clients do not count as requests: of probes, of scrapes, and of Socket.IO, whose connections are counted as sockets.
 const NOT_OF_CLIENTS: &str = "/health.*|(/api)?/metrics|/socket.io/";
 
 /// A process of a replica, and the time of its last scrape.
@@ -24,21 +25,21 @@ pub struct ReplicaProcess {
     last_scrape: String,
 }
 
-/// All processes that Prometheus has scraped.
+/// All processes that Prometheus has scraped in the last hour.
 pub fn processes(stack: &Stack) -> Result<Vec<ReplicaProcess>> {
     let mut last: BTreeMap<(String, String), String> = BTreeMap::new();
     for series in query(stack, "process_start_time_seconds{job=\"backend\"}[1h]", None)? {
         let instance = series["metric"]["instance"].as_str().unwrap_or_default();
         for sample in series["values"].as_array().into_iter().flatten() {
             let started = sample[1].as_str().unwrap_or_default();
-            // Samples are in the order of time.
+            // Samples are in the order of time, so the last one of each process remains.
             last.insert((instance.to_owned(), started.to_owned()), sample[0].to_string());
         }
     }
     Ok(last.into_iter().map(|((instance, _), last_scrape)| ReplicaProcess { instance, last_scrape }).collect())
 }
 
-/// The sums of the series that clients count, too.
+/// The sums of the series that the clients also count.
 pub fn read(stack: &Stack) -> Result<Counts> {
     let mut counts = Counts::default();
     for process in processes(stack)? {

@@ -12,22 +12,22 @@ use crate::sockets::Sockets;
 const TALKERS: usize = 6;
 /// Number of pings of a talker in a round.
 const PINGS: u64 = 5;
-/// Time limit of a round, above the time in which a client reconnects.
+/// Time limit of each of the two waits in a round. It is above the time in which a client reconnects.
 const LIMIT: Duration = Duration::from_secs(10);
-/// A stopping replica sends this event after its last scrape, so Prometheus does not know its count.
+/// A stopping replica sends this event after the replica's last scrape, so Prometheus does not count the event.
 const UNSCRAPED: &str = "server:draining";
 
 /// The clients.
 pub struct Talkers {
     sockets: Sockets,
-    /// The owners of the projects, who change them.
+    /// The owner and the identifier of each project.
     owners: Vec<(Counting, String)>,
     rounds: u64,
     last: Value,
 }
 
 impl Talkers {
-    /// Connects the clients.
+    /// Starts to connect the clients; `talk` waits for them.
     pub fn connect(edge: &str) -> Result<Self> {
         let mut owners = Vec::new();
         for _ in 0..TALKERS {
@@ -42,7 +42,7 @@ impl Talkers {
     }
 
     /// Waits until every client is connected and subscribed, lets every client send some pings, and changes every project once. Returns
-    /// when every event has been received.
+    /// when every client has received the change of its project.
     pub fn talk(&mut self) -> Result<()> {
         let limit = u64::try_from(LIMIT.as_millis())?;
         let ready = self.sockets.ask(&json!({ "command": "talked", "pings": PINGS, "changes": self.rounds, "limit": limit }))?;
@@ -67,8 +67,8 @@ impl Talkers {
         each("sent").for_each(|(event, count)| counts.messages("in", &event, number(&count)));
         each("received").filter(|(event, _)| event != UNSCRAPED).for_each(|(event, count)| counts.messages("out", &event, number(&count)));
         let subscriptions = number(&self.last["sent"]["project:subscribe"]);
-        // A connection is authenticated before and after it joins the room of its session; a subscription is authenticated once and checks
-        // the access before and after it joins the room of the project.
+        // A connection is authenticated before and after it joins the room of its session; a subscription is authenticated once, and
+        // its access to the project is checked before and after it joins the room of the project.
         for cache in IDENTITY {
             counts.lookups(cache, 2 * connections + subscriptions);
         }

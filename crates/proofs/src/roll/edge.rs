@@ -21,7 +21,7 @@ const GOING_AWAY: &str = "1001";
 /// Longest disconnection of a client beyond the edge's downtime. It covers the first reconnection delay and, if the first attempt came too
 /// early, the second one.
 const RETURN_LIMIT: Duration = Duration::from_secs(5);
-/// Minimum time between the first and the last reconnection; the official client spreads its first attempt over a second.
+/// Minimum time between the first and the last reconnection; official clients spread their first attempts over one second.
 const MIN_SPREAD_MS: f64 = 300.0;
 
 /// The operation on the edge under test.

@@ -1,4 +1,5 @@
-//! A user's way through platforms, in one browser: sign in with one, link another, publish a project and announce it there.
+//! A user's journey through platforms, in one browser: sign in with one platform, link a second one, publish a project, and announce the
+//! project on the second platform.
 
 use anyhow::{Result, ensure};
 use devstack::http::get;
@@ -33,8 +34,8 @@ pub fn journey(edge: &str, simulator: &str) -> Result<Outcome> {
         Ok(deliveries.peek().is_some() && deliveries.all(|delivery| delivery["status"] == "delivered"))
     })?;
     let counts = expect(&get(&format!("{simulator}/counts"))?, 200, "counts")?;
-    ensure!(counts["mastodon"]["posts"] == 1, "one announcement made these posts: {}", counts["mastodon"]);
-    Ok(Outcome::passed().with_note("sign in by google, link mastodon, publish, announce, delivered once"))
+    ensure!(counts["mastodon"]["posts"] == 1, "one announcement must make one post: {}", counts["mastodon"]);
+    Ok(Outcome::passed().with_note("sign in with google, link mastodon, publish, announce, delivered once"))
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

@@ -1,6 +1,6 @@
 //! Proves the stack in the form that docs/OPERATIONS.md sets up for a domain: a user's first minutes over HTTPS, the differences from the
-//! demo (redirects, HSTS, cookies, the token for metrics), alerts about the edge and a replica, and the panels of the edge. One stack
-//! serves all of it.
+//! demo (redirects, HSTS, cookies, the token for metrics), alerts about the edge and a replica, and the panels of the edge. All checks use
+//! one stack.
 
 use std::fs;
 use std::time::Duration;
@@ -55,7 +55,7 @@ fn redirected(test: &TestStack) -> Result<Outcome> {
 
 fn strict(test: &TestStack) -> Result<Outcome> {
     let edge = test.stack.edge()?;
-    // A response of a replica, one of the edge itself, and an error.
+    // A page of a replica, an error of the edge itself, and an error of a replica.
     for path in ["/", "/metrics", "/no-such-page"] {
         let answer = get(&format!("{edge}{path}"))?;
         let policy = answer.header("strict-transport-security");

@@ -23,7 +23,7 @@ pub fn all(ports: &Ports) -> Result<Outcome> {
         })?;
         for number in 1..=MAX_REPLICAS {
             let replica = ports.url(Port::Backend(number))?;
-            wait_until(&format!("backend-{number} recovers from the end of {program}"), OPERATION_LIMIT, || Ok(has_recovered(&replica)))?;
+            wait_until(&format!("backend-{number} recovers after {program} was killed"), OPERATION_LIMIT, || Ok(has_recovered(&replica)))?;
         }
     }
     Ok(Outcome::passed())
