@@ -1,5 +1,5 @@
-//! Accounts on the platforms: any account named in the consent form exists, and its data follows from its name, except an
-//! e-mail address given in the form.
+//! Accounts on the platforms: any account named in the consent form exists. Its data is derived from its name; only the e-mail address may
+//! come from the form.
 
 use std::fmt::Write as _;
 
@@ -20,8 +20,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account from the fields of the consent form. A name may contain any characters but control characters, so that clients can be
-    /// tested with unusual names.
+    /// An account from the fields of the consent form. A name may contain any character except control characters, so that clients
+    /// can be tested with unusual names.
     ///
     /// # Errors
     /// A message that names the field and its constraint.
@@ -39,13 +39,13 @@ impl Account {
         Ok(Self { name, email })
     }
 
-    /// The account's unique number on the platform. It fits into 48 bits, so that JSON numbers can represent it.
+    /// The account's number on the platform, which in practice is unique. It fits into 48 bits, so that JSON numbers represent it exactly.
     pub fn number(&self, platform: Platform) -> u64 {
         let digest = Sha256::digest(format!("{}:{}", platform.name(), self.name));
         digest[..6].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    /// The number as text, as tokens and APIs carry it.
+    /// The number as text, as ID tokens and most APIs contain it.
     pub fn subject(&self, platform: Platform) -> String {
         self.number(platform).to_string()
     }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_name_has_an_address() {
+    fn a_name_with_spaces_gets_an_address() {
         assert_eq!(Account::new(Some("Ada Lovelace"), None).unwrap().email, "Ada.Lovelace@example.com");
     }
 

@@ -18,16 +18,16 @@ pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4100")]
     pub listen_address: SocketAddr,
-    /// URL at which browsers reach the simulator; base of the issuers; by default localhost (or an external listen address) and the port
+    /// URL for browsers, and base of the issuers; default: `http://localhost:{port}`, or the listen address if that is external
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", value_parser = address)]
     pub public_url: Option<Url>,
     /// Client ID under which Vitrine is registered on every platform
     #[arg(long, env = "CLIENT_ID", value_name = "CLIENT_ID", default_value = "vitrine")]
     pub client_id: String,
-    /// Client secret of Vitrine (secret)
+    /// Client secret of Vitrine
     #[arg(long, env = "CLIENT_SECRET", value_name = "CLIENT_SECRET", default_value = "simulated", hide_env_values = true)]
     pub client_secret: String,
-    /// A file with the client secret, in place of the variable with the secret
+    /// A file with the client secret; replaces `CLIENT_SECRET`
     #[arg(long, env = "CLIENT_SECRET_FILE", value_name = "CLIENT_SECRET_FILE")]
     pub client_secret_file: Option<PathBuf>,
     /// Base of redirect URIs; a platform's only redirect URI is `{CALLBACK_BASE}/{platform}/callback`
@@ -54,7 +54,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The configuration with the URL under which browsers on this machine reach the simulator, unless `PUBLIC_URL` is set.
+    /// Sets the public URL to localhost, unless `PUBLIC_URL` is set, the listen address is external or the port is 0.
     #[must_use]
     pub fn for_this_machine(mut self) -> Self {
         let (ip, port) = (self.listen_address.ip(), self.listen_address.port());
@@ -73,7 +73,7 @@ impl Config {
         if secret.is_empty() { Err(refuse("it is empty".to_owned())) } else { Ok(secret) }
     }
 
-    /// The initial knobs by platform, read from `KNOBS_FILE` and checked. Empty if that is not set.
+    /// The initial knobs by platform, read from `KNOBS_FILE` and checked. Empty if `KNOBS_FILE` is not set.
     pub(crate) fn knobs(&self) -> io::Result<BTreeMap<Platform, Knobs>> {
         let Some(path) = &self.knobs_file else { return Ok(BTreeMap::new()) };
         let refuse =

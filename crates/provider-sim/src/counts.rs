@@ -22,7 +22,7 @@ pub struct Counts {
     pub posts: u64,
     /// Received requests to create a post, including those that failed.
     pub post_requests: u64,
-    /// Requests that created no post, because their idempotency key belongs to an existing one.
+    /// Requests that created no post, because the account already has a post with their idempotency key.
     pub repeated_posts: u64,
     /// Responses with 401 or 403.
     pub refused: u64,

@@ -135,8 +135,8 @@ impl Grants {
         Ok((self.issue_tokens(family, grant.scopes.clone(), lifetime, now), grant))
     }
 
-    /// Exchanges the newest refresh token of a family for new tokens, and invalidates it. `requested` may be a subset of the grant's scopes
-    /// (RFC 6749, 6); other scopes are refused, and the refresh token stays valid.
+    /// Exchanges the newest refresh token of a family for new tokens, and invalidates the old refresh token. `requested` may be a subset of
+    /// the grant's scopes (RFC 6749, 6). If it contains another scope, the exchange fails and the refresh token stays valid.
     pub fn refresh(
         &mut self,
         token: &str,
@@ -147,7 +147,7 @@ impl Grants {
         let token = self.refresh_tokens.get_mut(token).ok_or(Refused::Unknown)?;
         let family = token.family;
         if token.is_used {
-            // Either the client or an attacker has the newer token, and the server cannot know which (RFC 9700, 4.14.2).
+            // Either the client or an attacker has the newer token, and the server cannot know which one (RFC 9700, 4.14.2).
             self.families.remove(&family);
             return Err(Refused::Reused);
         }
@@ -183,7 +183,7 @@ impl Grants {
     }
 }
 
-/// 256 random bits.
+/// 256 random bits in base64url.
 fn secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_code_that_is_reused_still_revokes_its_tokens() {
+    fn reuse_of_an_expired_code_still_invalidates_its_tokens() {
         let (mut grants, now) = (Grants::default(), Instant::now());
         let code = grants.issue_code(grant(), now);
         let (tokens, _) = grants.redeem(&code, ADDRESS, VERIFIER, HOUR, now).ok().unwrap();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_token_expires_after_its_lifetime_and_its_refresh_token_later() {
+    fn an_access_token_expires_after_its_lifetime_and_its_refresh_token_stays_valid() {
         let (mut grants, now) = (Grants::default(), Instant::now());
         let code = grants.issue_code(grant(), now);
         let (tokens, _) = grants.redeem(&code, ADDRESS, VERIFIER, HOUR, now).ok().unwrap();

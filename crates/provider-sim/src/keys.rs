@@ -51,7 +51,7 @@ impl Keys {
     /// Encodes and signs the claims as a JWT (RFC 7519). The signature is valid unless `lie` is about signatures.
     ///
     /// # Errors
-    /// When a key for a lie cannot be generated.
+    /// When the key for a lie cannot be generated or encoded.
     pub async fn sign(&self, claims: &Map<String, Value>, lie: Option<Lie>) -> io::Result<String> {
         let own = &self.own;
         Ok(match lie {

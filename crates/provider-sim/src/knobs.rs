@@ -98,7 +98,7 @@ impl Default for Knobs {
 }
 
 impl Knobs {
-    /// Checks that this platform supports the settings.
+    /// Checks the ranges of the values, and that this platform supports the lie.
     ///
     /// # Errors
     /// A sentence that names the field and its constraint.

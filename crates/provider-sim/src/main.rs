@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: Config) -> io::Result<()> {
-    // The handlers come first, because process 1 of a container ignores signals without a handler.
+    // Install the signal handlers first: process 1 of a container ignores signals without a handler.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let simulator = Simulator::start(config).await?;
     eprintln!("provider-sim listening on http://{}", simulator.address());

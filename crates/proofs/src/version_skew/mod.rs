@@ -1,6 +1,6 @@
-//! Runs an earlier version of the service beside the current one on one database, in both orders of a release: new replicas that migrate
-//! the schema beside old ones, and old replicas that start after the migration, as in a rollback. Requests through the edge must all
-//! succeed on both.
+//! Runs an earlier version of the service beside the current one on one database. First, as in a release, a new replica migrates the schema
+//! while old replicas serve requests. Then, as in a rollback, old replicas start on the migrated schema. No request through the edge may
+//! fail. At the end, a migration that breaks running replicas must make requests fail; otherwise the proof would miss such migrations.
 //!
 //! `previous` finds and builds the earlier version. Restarts of one version are the subject of `roll`.
 
@@ -29,12 +29,11 @@ use crate::users::{create_project, sign_up};
 pub const PROGRAMS: [&Tool; 3] = [&INITDB, &REDIS, &CADDY];
 /// Longer than the five attempts that a job may need on a busy machine.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
-/// Number of environments that are started and stopped while both versions run, so that each version runs jobs of the other.
+/// Number of environments that each step runs. With several, each version very probably runs jobs that the other one accepted.
 const ENVIRONMENTS: usize = 6;
-/// A migration that breaks the version that is still running: it renames a column.
+/// A migration that breaks running replicas: it renames a column that both versions use.
 const BREAKING: &str = "ALTER TABLE projects RENAME COLUMN description TO summary";
 
-/// The two versions.
 #[derive(Clone, Copy)]
 enum Version {
     Old,
@@ -45,7 +44,7 @@ enum Version {
 pub fn add(report: &mut Report) -> Result<()> {
     let started = report.obtain("the earlier version", || {
         let Some(previous) = Previous::find()? else {
-            let note = "SKIPPED: this folder has no history (a shallow clone?): nothing is proven about earlier versions";
+            let note = "SKIPPED: Git has no earlier version here (a shallow clone?), so nothing is proven about earlier versions";
             eprintln!("{note}");
             return Ok((None, Outcome::skipped(note)));
         };
@@ -62,7 +61,7 @@ pub fn add(report: &mut Report) -> Result<()> {
             replicas: MAX_REPLICAS,
             binary: old.binary.clone(),
             engine: None,
-            // Unoptimised replicas and the load share one machine: a request may wait longer than production allows.
+            // Unoptimised replicas and the load share one machine, so a request may wait for a connection longer than production allows.
             settings: vec![("DATABASE_ACQUIRE_TIMEOUT".to_owned(), "5s".to_owned())],
         })?;
         let token = sign_up(&stack.edge()?, "skew@example.org")?;
@@ -78,7 +77,7 @@ pub fn add(report: &mut Report) -> Result<()> {
     })?;
     report.step("release: no old replica is left", || skew.under_load(&[(2, Version::New), (3, Version::New)]))?;
     report.step("rollback: old replicas start after the migration", || skew.under_load(&[(1, Version::Old), (2, Version::Old)]))?;
-    report.step("a migration that renames a column is found", || skew.counter_proof())
+    report.step("a migration that renames a column makes requests fail", || skew.counter_proof())
 }
 
 /// A stack with replicas of both versions.
@@ -109,7 +108,7 @@ impl Skew {
         Ok(Outcome::passed().with_note(format!("{answered} answered, 0 failed, {created} created, 0 lost; {ENVIRONMENTS} environments")))
     }
 
-    /// Renames a column that both versions use: requests must fail.
+    /// Renames a column that both versions use. Fails unless a request fails.
     fn counter_proof(&mut self) -> Result<Outcome> {
         let (edge, token) = (self.stack.edge()?, self.token.clone());
         let loads = under_load(&edge, &token, || {
@@ -119,7 +118,7 @@ impl Skew {
         })?;
         match without_failures(&loads) {
             Err(error) => Ok(Outcome::passed().with_note(error.to_string())),
-            Ok(answered) => bail!("{answered} requests succeeded without the column"),
+            Ok(answered) => bail!("all {answered} requests succeeded without the column"),
         }
     }
 }
@@ -128,11 +127,11 @@ impl Skew {
 fn without_failures(loads: &[Load]) -> Result<usize> {
     let failures: Vec<&str> = loads.iter().flat_map(|load| &load.failures).map(String::as_str).collect();
     let answered: usize = loads.iter().map(|load| load.answered).sum();
-    ensure!(failures.is_empty(), "{} of {} requests failed, first {}", failures.len(), answered + failures.len(), failures[0]);
+    ensure!(failures.is_empty(), "{} of {} requests failed; the first: {}", failures.len(), answered + failures.len(), failures[0]);
     Ok(answered)
 }
 
-/// Waits until the edge has chosen every replica.
+/// Waits until the edge has sent a request to every replica.
 fn all_are_chosen(edge: &str) -> Result<()> {
     let mut chosen = BTreeSet::new();
     wait_until("the edge chooses every replica", OPERATION_LIMIT, || {
@@ -143,7 +142,7 @@ fn all_are_chosen(edge: &str) -> Result<()> {
     })
 }
 
-/// Creates, starts, stops and deletes environments. Any replica may accept a request and any other one run its job.
+/// Creates, starts, stops and deletes environments. Any replica may accept a request, and any replica may run its job.
 fn run_environments(edge: &str, token: &str) -> Result<()> {
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", bearer.as_str())];
@@ -180,7 +179,7 @@ fn run_environments(edge: &str, token: &str) -> Result<()> {
     all_accept("DELETE", "")
 }
 
-/// The number of migrations that the database has.
+/// The number of migrations applied to the database.
 fn migrations(stack: &Stack) -> Result<u64> {
     stack.sql("SELECT count(*) FROM _sqlx_migrations WHERE success")?.trim().parse().context("failed to read the number of migrations")
 }

@@ -1,4 +1,4 @@
-//! Finds the earlier version and builds it in a folder of its own: `target/proofs/version-skew/`. Each commit's binaries are kept there.
+//! Finds the earlier version and builds it. `target/proofs/version-skew/` holds its source, and keeps the binaries of each commit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use devstack::cargo;
 use devstack::paths;
 use devstack::process::{capture_ok, run, task};
 
-/// The programs that a stack starts and that a build must produce.
+/// The programs of a version that a stack starts. A build must produce both.
 const PROGRAMS: [&str; 2] = ["vitrine", "provider-sim"];
 
 /// The version that the current one replaces.
@@ -20,15 +20,15 @@ pub struct Previous {
 
 /// A built version.
 pub struct Build {
-    /// The application; the simulator is beside it.
+    /// The binary of the service. The simulator's binary is in the same folder.
     pub binary: PathBuf,
     /// Whether an earlier run built it.
     pub was_cached: bool,
 }
 
 impl Previous {
-    /// The last tag before the current commit or, without tags, the commit before the one that added the newest migration. `None` in a
-    /// folder without the history, such as a shallow clone.
+    /// The last tag before the current commit. Without a tag, the parent of the commit that added the newest migration. `None` without the
+    /// necessary history, as in a shallow clone.
     pub fn find() -> Result<Option<Self>> {
         if let Ok(tag) = git(&["describe", "--tags", "--abbrev=0", "HEAD^"]) {
             return Ok(Some(Self { commit: git(&["rev-list", "-n", "1", &tag])?, is: format!("the tag {tag}") }));
@@ -59,7 +59,7 @@ impl Previous {
         eprintln!("building {}", self.description());
         let mut build = cargo::command();
         build.args(["build", "--package", "vitrine", "--package", "provider-sim", "--bins"]);
-        // The build folder is that of the current version, so that dependencies of both are compiled once.
+        // Shares the build folder of the current version, so that a dependency of both versions is compiled once.
         build.current_dir(&source).env("CARGO_TARGET_DIR", &target).env("CARGO_BUILD_BUILD_DIR", paths::target());
         ensure!(run(&mut build)?, "failed to build {}", self.description());
         paths::ensure(&kept)?;
@@ -72,7 +72,7 @@ impl Previous {
         Ok(Build { binary, was_cached: false })
     }
 
-    /// Writes its files, with the current browser bundle: the proof uses the API, not the pages.
+    /// Writes its source. Adds the current browser bundle, because the build needs one; any will do, because the proof uses no pages.
     fn unpack(&self, source: &Path) -> Result<()> {
         if source.exists() {
             fs::remove_dir_all(source).with_context(|| format!("failed to remove {}", source.display()))?;
@@ -86,7 +86,7 @@ impl Previous {
     }
 }
 
-/// The newest migration, relative to the root of the repository. Its name begins with its time.
+/// The path of the newest migration, relative to the root of the repository. Names begin with a time, so the greatest is the newest.
 fn newest_migration() -> Result<String> {
     let listed = git(&["ls-files", "migrations"])?;
     let newest = listed.lines().max().context("there are no migrations")?;

@@ -1,4 +1,4 @@
-//! The simulated receivers by kind.
+//! The kinds of simulated receivers.
 
 /// A simulated receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

@@ -40,6 +40,8 @@ fn routes_of(kind: Kind) -> Router<Arc<Sink>> {
 async fn outage(State((sink, kind)): State<(Arc<Sink>, Kind)>, request: Request, next: Next) -> Response {
     match sink.disorder(kind).outage {
         None => next.run(request).await,
-        Some(outage) => faults::down(outage, (StatusCode::SERVICE_UNAVAILABLE, "down because of the knobs").into_response()).await,
+        Some(outage) => {
+            faults::down(outage, (StatusCode::SERVICE_UNAVAILABLE, "the receiver is down because of its knobs").into_response()).await
+        }
     }
 }

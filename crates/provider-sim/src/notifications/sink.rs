@@ -17,9 +17,9 @@ const KEPT: usize = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// At least one still fires.
+    /// At least one alert fires.
     Firing,
-    /// All have resolved.
+    /// All alerts are resolved.
     Resolved,
 }
 
@@ -67,7 +67,7 @@ impl Sink {
     /// Stores a notification, and prints it to standard output as a line of JSON.
     pub fn keep(&self, notification: Notification) {
         if let Ok(line) = serde_json::to_string(&notification) {
-            // Standard output may be closed.
+            // Ignore errors: standard output may be closed.
             let _ = writeln!(io::stdout(), "{line}");
         }
         let mut state = self.state();
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_are_forgotten() {
+    fn only_the_latest_notifications_are_stored() {
         let sink = Sink::default();
         for number in 0..KEPT + 2 {
             sink.keep(Notification {

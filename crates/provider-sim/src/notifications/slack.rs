@@ -18,7 +18,7 @@ use crate::body::{self, Received};
 /// Alertmanager's colour for resolved alerts.
 const OVER: &str = "good";
 
-/// Any path is a webhook: real ones are secret, these are not.
+/// Every path below `/slack/services/` is a webhook. The paths of real webhooks are secret; these are not.
 pub fn routes() -> Router<Arc<Sink>> {
     Router::new().route("/slack/services/{*hook}", post(message))
 }

@@ -1,7 +1,7 @@
 //! The authorization endpoint: checks the request, asks for consent, and redirects the browser back with the response.
 //!
-//! A request with a wrong client or redirect URI gets an error page, because a redirect would make this an open redirector (RFC 6749,
-//! 4.1.2.1).
+//! A request with a wrong client or redirect URI gets an error page, because a redirect would make this endpoint an open redirector
+//! (RFC 6749, 4.1.2.1).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +21,7 @@ use crate::provider::Provider;
 
 /// Length of a SHA-256 in base64url without padding (RFC 7636, 4.2).
 const CHALLENGE_LENGTH: usize = 43;
-/// The parameters that the form passes on.
+/// The parameters of the request that the consent form submits again.
 const HANDED_ON: [&str; 8] =
     ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"];
 
@@ -154,6 +154,6 @@ fn send_back(provider: &Provider, answer: &[(&str, &str)], state: Option<&str>) 
             _ => drop(url.query_pairs_mut().append_pair("iss", &provider.issuer())),
         }
     }
-    // The URL contains the code: it must not be cached or sent as a referrer.
+    // The URL may contain the code, so it must not be cached or sent as a referrer.
     ([(CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")], Redirect::to(url.as_str())).into_response()
 }

@@ -1,4 +1,4 @@
-//! The caller of an API: must have a valid access token (RFC 6750) and stay within the account's rate limit.
+//! Authenticates the caller of an API by its access token (RFC 6750), and applies the account's rate limit.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::platform::Platform;
 use crate::platforms::Problem;
 use crate::provider::Provider;
 
-/// The caller that an access token identifies. As a handler's argument it enforces authentication.
+/// The caller that an access token identifies. As a handler's argument it rejects requests without a valid token or above the rate limit.
 pub struct Caller {
     /// The grant of the token.
     pub grant: Arc<Grant>,

@@ -11,7 +11,7 @@ use crate::provider::Provider;
 
 /// Lifetime of an ID token in seconds.
 const LIFETIME_S: i64 = 600;
-/// Age in seconds of an expired ID token.
+/// Age in seconds of the ID token of [`Lie::Expired`]: it expired an hour ago.
 const LONG_AGO_S: i64 = 3600 + LIFETIME_S;
 
 /// The claims about an account that the scopes allow (`OpenID` Connect Core, 5.4).
@@ -33,7 +33,7 @@ pub fn person(provider: &Provider, grant: &Grant, scopes: &[&str]) -> Map<String
 /// A signed ID token.
 ///
 /// # Errors
-/// When a key for a lie cannot be generated.
+/// When the key for a lie cannot be generated or encoded.
 pub async fn id_token(provider: &Provider, grant: &Grant, scopes: &[&str], nonce: Option<String>) -> io::Result<String> {
     let lie = provider.state().knobs.lie;
     let mut claims = person(provider, grant, scopes);

@@ -1,4 +1,4 @@
-//! Authenticates the client, which is always Vitrine. It sends its ID and secret in a header or in the form (RFC 6749, 2.3.1), but not in
+//! Authenticates the client, which is always Vitrine. The client sends its secret in a header or in the form (RFC 6749, 2.3.1), but not in
 //! both.
 
 use axum::http::HeaderMap;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::knobs::{ANOTHER_ISSUER, Lie};
 use crate::provider::Provider;
 
-/// The discovery document. The URL for browsers has the public address. The URLs that clients call have the address of this request,
-/// because a simulator in a container has different names inside and outside.
+/// The discovery document. The URL for browsers has the public address. The URLs that the client calls have the host of this request,
+/// because a simulator in a container has different names for browsers and for the client.
 pub async fn document(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Json<Value> {
     let issuer = provider.issuer();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| host.parse::<Authority>().is_ok());

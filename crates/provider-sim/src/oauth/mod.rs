@@ -1,5 +1,5 @@
-//! Each platform's authorization server: OAuth 2 (RFC 6749) with PKCE (7636), revocation (7009), the issuer in responses (9207) and
-//! `OpenID` Connect.
+//! Each platform's authorization server: OAuth 2 (RFC 6749) with PKCE (7636) and revocation (7009). Platforms with `OpenID` Connect also
+//! send the issuer in authorization responses (9207).
 
 mod authorize;
 mod bearer;
