@@ -1,4 +1,4 @@
-//! The outermost layer of a platform: counts requests to create a post, also during an outage, and refusals of any request.
+//! The outermost layer of a platform. Counts all requests to create a post, even during an outage, and all responses with 401, 403 or 429.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use crate::provider::Provider;
 
-/// Recognises a request to create a post by its method and path, and a refusal by its status.
+/// Recognises a request to create a post by its method and path.
 pub async fn observe(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     if provider.platform.is_posting(request.method(), request.uri().path()) {
         provider.state().counts.post_requests += 1;

@@ -25,7 +25,7 @@ impl Platform {
     /// All platforms, in display order.
     pub const ALL: [Self; 6] = [Self::Github, Self::Gitlab, Self::Google, Self::Mastodon, Self::Linkedin, Self::X];
 
-    /// The name in paths and JSON files.
+    /// The name in paths and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Platform {
         }
     }
 
-    /// Whether it identifies users by an ID token (`OpenID` Connect) and not by an API of its own.
+    /// Whether the platform identifies users by an ID token (`OpenID` Connect). The others have their own API for the identity.
     #[must_use]
     pub const fn is_oidc(self) -> bool {
         match self {
@@ -60,7 +60,7 @@ impl Platform {
         }
     }
 
-    /// Whether it can provide the user's e-mail address.
+    /// Whether the platform can provide the user's e-mail address.
     #[must_use]
     pub const fn tells_email(self) -> bool {
         match self {
@@ -81,7 +81,7 @@ impl Platform {
         }
     }
 
-    /// The path that creates posts, relative to its base URL; `None` if it has no posts.
+    /// The path for creating posts, relative to the platform's base URL; `None` if the platform has no posts.
     pub(crate) const fn posting_path(self) -> Option<&'static str> {
         match self {
             Self::Mastodon => Some("/api/v1/statuses"),
@@ -91,7 +91,7 @@ impl Platform {
         }
     }
 
-    /// Whether a request with this method and path creates a post. `path` is relative to its base URL.
+    /// Whether a request with this method and path is meant to create a post. `path` is relative to the platform's base URL.
     pub(crate) fn is_posting(self, method: &Method, path: &str) -> bool {
         method == Method::POST && self.posting_path() == Some(path)
     }

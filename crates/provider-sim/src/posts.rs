@@ -41,7 +41,7 @@ pub enum Published {
 }
 
 impl Posts {
-    /// Creates a post, or returns the one that this account created with the same key.
+    /// Creates a post. If this account already has a post with the same key, returns that post instead.
     pub fn publish(&mut self, account: &str, text: &str, key: Option<&str>, now: OffsetDateTime) -> Published {
         let key = key.map(|key| (account.to_owned(), key.to_owned()));
         if let Some(at) = key.as_ref().and_then(|key| self.keys.get(key)) {

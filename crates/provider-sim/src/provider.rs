@@ -27,7 +27,7 @@ pub struct Site {
 
 /// One platform.
 pub struct Provider {
-    /// Its identity.
+    /// Which platform it is.
     pub platform: Platform,
     /// The settings shared with the other platforms.
     pub site: Arc<Site>,
@@ -45,7 +45,7 @@ pub struct State {
     pub grants: Grants,
     /// Its posts.
     pub posts: Posts,
-    /// The latest API calls by account.
+    /// The API calls of each account that count towards the rate limit.
     pub calls: Throttle,
 }
 
@@ -96,7 +96,7 @@ impl Provider {
 }
 
 impl State {
-    /// Replaces the knobs. Calls before this do not count towards the new rate limit.
+    /// Replaces the knobs. Earlier calls do not count towards the new rate limit.
     pub fn set_knobs(&mut self, knobs: Knobs) {
         self.knobs = knobs;
         self.calls = Throttle::default();

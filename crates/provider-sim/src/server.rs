@@ -1,5 +1,5 @@
-//! Accepts connections and serves them. It replaces `axum::serve`, which always sends a response: a platform with the outage `refuse` sends
-//! none.
+//! Accepts connections and serves them. It replaces `axum::serve`, because `axum::serve` always sends a response. A platform or receiver
+//! with the outage `refuse` must send none.
 
 use std::convert::Infallible;
 use std::io;
@@ -35,8 +35,8 @@ pub fn hang_up() -> Response {
     response
 }
 
-/// Serves until `stop` changes or its sender is dropped, then finishes in-flight requests. Dropping the future ends all connections at
-/// once.
+/// Serves until `stop` changes or its sender is dropped, then gives in-flight requests the time `DRAIN_TIMEOUT` to finish. Dropping the
+/// future ends all connections immediately.
 pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::knobs::RateLimit;
 
-/// The calls of each account within the window of its limit.
+/// The admitted calls of each account within the window of the limit.
 #[derive(Default)]
 pub struct Throttle(HashMap<String, VecDeque<Instant>>);
 
 impl Throttle {
-    /// Counts a call.
+    /// Admits and counts a call, unless it exceeds the limit.
     ///
     /// # Errors
-    /// The number of whole seconds until the next call is admitted, if this one exceeds the limit.
+    /// If the call exceeds the limit: the seconds, rounded up, until the account may call again. With a limit of 0, the whole window.
     pub fn admit(&mut self, account: &str, limit: RateLimit, now: Instant) -> Result<(), u64> {
         let window = Duration::from_secs(limit.per_s);
         let calls = self.0.entry(account.to_owned()).or_default();
@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(throttle.admit("ada", limit, start), Ok(()));
         assert_eq!(throttle.admit("ada", limit, after(4_000)), Ok(()));
         assert_eq!(throttle.admit("ada", limit, after(4_000)), Err(6));
-        assert_eq!(throttle.admit("ada", limit, after(4_500)), Err(6), "seconds are rounded up, so that no retry comes too soon");
+        assert_eq!(throttle.admit("ada", limit, after(4_500)), Err(6), "seconds are rounded up, because a retry must not come too soon");
         assert_eq!(throttle.admit("grace", limit, after(4_500)), Ok(()));
         assert_eq!(throttle.admit("ada", limit, after(9_999)), Err(1));
         assert_eq!(throttle.admit("ada", limit, after(10_000)), Ok(()), "refused calls are not counted");

@@ -99,7 +99,7 @@ fn refresh(provider: &Provider, form: &Parameters) -> Result<Issued, OAuthError>
 impl From<Refused> for OAuthError {
     fn from(refused: Refused) -> Self {
         Self::InvalidGrant(match refused {
-            Refused::Scope => return Self::InvalidScope("the grant does not include the scope".to_owned()),
+            Refused::Scope => return Self::InvalidScope("the grant does not include a requested scope".to_owned()),
             Refused::Unknown => "the code or token is unknown or no longer valid",
             Refused::Reused => "the code or token was used before: all tokens issued from the same code are now invalid",
             Refused::RedirectUri => "redirect_uri differs from the one that the code was sent to",

@@ -13,9 +13,9 @@ pub fn consent<'a>(platform: Platform, client: &str, scopes: &[&str], hidden: im
     let (title, client) = (platform.title(), escape(client));
     let mut body = format!("<h1>Let “{client}” use an account on simulated {title}?</h1>\n");
     if scopes.is_empty() {
-        body.push_str("<p>It asks only for your identity.</p>\n");
+        body.push_str("<p>The client asks only for your identity.</p>\n");
     } else {
-        body.push_str("<p>It asks for:</p>\n<ul>\n");
+        body.push_str("<p>The client asks for:</p>\n<ul>\n");
         for scope in scopes {
             let _ = writeln!(body, "<li><code>{}</code></li>", escape(scope));
         }

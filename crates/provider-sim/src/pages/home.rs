@@ -16,7 +16,6 @@ use crate::platform::Platform;
 /// Maximum number of notifications on the page; `GET /notifications` returns all stored ones.
 const NOTIFICATIONS: usize = 20;
 
-/// Renders the page.
 pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>, sink: &Sink) -> Response {
     let mut body = INTRODUCTION.to_owned();
     let each = |of: fn(&(Knobs, Counts)) -> Option<Value>| -> Vec<(Platform, Value)> {
@@ -80,10 +79,10 @@ fn text(value: &Value) -> String {
 }
 
 const INTRODUCTION: &str = r#"<h1>Simulated platforms</h1>
-<p>This program simulates six platforms for Vitrine, so that sign-in and posts can be tested, and made to fail, without external services.
-Any account that you name exists, posts are published nowhere else, and everything is lost when the program stops. It also simulates
-Slack, PagerDuty and a webhook, to which alerts are sent.</p>
-<p class="quiet">To make something go wrong: <code>PUT /knobs/{name}</code>; to end it: <code>DELETE /knobs</code>.
-In JSON: <a href="/knobs">knobs</a>, <a href="/counts">counts</a>, <a href="/mastodon/posts">posts of Mastodon</a>,
-<a href="/linkedin/posts">of LinkedIn</a>, <a href="/x/posts">of X</a>, <a href="/notifications">notifications</a>.</p>
+<p>This program simulates six platforms for Vitrine. With it, sign-in and posts, and their failures, can be tested without
+external services. Every account that you name exists. Posts do not leave this program. All data is lost when the program stops. The
+program also simulates Slack, PagerDuty and a webhook, which receive alerts.</p>
+<p class="quiet">To cause a fault, use <code>PUT /knobs/{name}</code>. To end all faults, use <code>DELETE /knobs</code>.
+In JSON: <a href="/knobs">knobs</a>, <a href="/counts">counts</a>, <a href="/mastodon/posts">posts on Mastodon</a>,
+<a href="/linkedin/posts">posts on LinkedIn</a>, <a href="/x/posts">posts on X</a>, <a href="/notifications">notifications</a>.</p>
 "#;

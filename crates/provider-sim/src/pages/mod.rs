@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("style.css");
 /// the form redirects to the client.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Text that is displayed with HTML escapes, safe between tags and in quoted attributes.
+/// Text that `Display` writes with HTML escapes. The result is safe between tags and in quoted attributes.
 pub struct Escaped<'a>(&'a str);
 
 /// Escapes text for HTML.
@@ -41,17 +41,17 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The error page for a login that must not continue at the client: the client, the redirect URI or the submitted form is invalid.
+/// The error page in place of a redirect, for a login with an invalid client, redirect URI or form.
 pub fn refusal(platform: Platform, reason: &str) -> Response {
     let body = format!(
-        "<h1>This login cannot continue</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} redirects only to its registered redirect URI.</p>",
+        "<h1>This login cannot continue</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} redirects only to the registered URI.</p>",
         escape(reason),
         platform.title()
     );
     page(StatusCode::BAD_REQUEST, "This login cannot continue", &body)
 }
 
-/// A complete page. `title` and `body` are HTML: the caller escapes them.
+/// A complete page. `title` and `body` are HTML: the caller escapes the values in them.
 fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let html = format!(
         r#"<!doctype html>

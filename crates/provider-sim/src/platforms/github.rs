@@ -16,7 +16,7 @@ pub fn routes() -> Router<Arc<Provider>> {
     Router::new().route("/user", get(user)).route("/user/emails", get(emails))
 }
 
-/// The profile. `email` is null, because most users hide their address there; `/user/emails` has the address.
+/// The profile. `email` is null, because most users of GitHub hide their address. `/user/emails` returns the address.
 async fn user(State(provider): State<Arc<Provider>>, caller: Caller) -> Json<Value> {
     let account = caller.account();
     Json(json!({

@@ -1,4 +1,4 @@
-//! Each platform's own API, one file per platform: the user's identity, posts, statistics.
+//! The platforms' own APIs, one file per API: the user's identity, posts, statistics.
 
 mod github;
 mod linkedin;
@@ -16,7 +16,7 @@ pub use problem::Problem;
 use crate::platform::Platform;
 use crate::provider::Provider;
 
-/// The routes of a platform's API. GitLab and Google have none, because they identify users by ID tokens.
+/// The routes of a platform's API. GitLab and Google have none, because they identify users by ID tokens and have no posts.
 pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
     match platform {
         Platform::Github => github::routes(),

@@ -1,4 +1,4 @@
-//! Bodies, lengths and idempotency keys of posts, for every platform that accepts posts.
+//! Shared code of the platforms that accept posts: request bodies, lengths and idempotency keys.
 
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ pub fn read<T: DeserializeOwned>(provider: &Provider, body: Received) -> Result<
     body::read(body).map_err(|(status, reason)| Problem::new(provider.platform, status, &reason))
 }
 
-/// The length of a text as X and Mastodon count it: every link has 23 characters.
+/// The length of a text as X and Mastodon count it: every link counts as 23 characters.
 pub fn length(text: &str) -> usize {
     let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
     text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()
@@ -24,7 +24,7 @@ pub fn length(text: &str) -> usize {
 /// Creates a post. If an earlier request of the account had the same `Idempotency-Key`, returns the post of that request instead.
 pub fn publish(provider: &Provider, caller: &Caller, headers: &HeaderMap, text: &str) -> Result<Post, Problem> {
     let key = headers.get("idempotency-key").map(|key| key.to_str()).transpose();
-    let key = key.map_err(|_| Problem::new(provider.platform, StatusCode::BAD_REQUEST, "Idempotency-Key must be plain text"))?;
+    let key = key.map_err(|_| Problem::new(provider.platform, StatusCode::BAD_REQUEST, "Idempotency-Key must be ASCII text"))?;
     let mut state = provider.state();
     Ok(match state.posts.publish(&caller.account().name, text, key, OffsetDateTime::now_utc()) {
         Published::Made(post) => {

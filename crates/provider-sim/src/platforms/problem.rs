@@ -1,4 +1,4 @@
-//! Errors of the platforms' APIs. All platforms have the same errors, but each has its own JSON format.
+//! Errors of the platforms' APIs. All platforms have the same errors, but not the same JSON format.
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -34,7 +34,7 @@ impl Problem {
             .challenge(r#", error="invalid_token", error_description="the access token is unknown, revoked or expired""#)
     }
 
-    /// The token has none of the scopes in `any`, one of which is required. The challenge names the first.
+    /// The token has none of the scopes in `any`. One of them is required; the challenge names the first.
     pub fn insufficient_scope(platform: Platform, any: &[&str]) -> Self {
         Self::new(platform, StatusCode::FORBIDDEN, &format!("the access token lacks the scope {}", any.join(" or ")))
             .challenge(&format!(r#", error="insufficient_scope", scope="{}""#, any[0]))

@@ -34,7 +34,7 @@ async fn a_denial_is_returned_to_the_client_and_counted() {
 }
 
 #[tokio::test]
-async fn a_redirect_uri_that_is_not_exactly_the_registered_one_is_never_redirected_to() {
+async fn a_request_with_an_unregistered_redirect_uri_is_never_redirected() {
     let stage = Stage::start().await;
     let registered = redirect_uri(Platform::Google);
     let others = [
@@ -54,7 +54,7 @@ async fn a_redirect_uri_that_is_not_exactly_the_registered_one_is_never_redirect
         let request = AuthorizationRequest::of(Platform::Google).set("redirect_uri", &other);
         assert_is_page(&stage.get(&request.page()).await, "redirect_uri", &other);
         assert_is_page(&stage.consent(&request).await, "redirect_uri", &other);
-        // A redirect with a denial would make this an open redirector, too.
+        // If a denial were redirected, the endpoint would be an open redirector, too.
         assert_is_page(&stage.consent(&request.set("decision", "deny")).await, "redirect_uri", &other);
     }
     assert_is_page(&stage.get(&AuthorizationRequest::of(Platform::Google).without("redirect_uri").page()).await, "redirect_uri", "none");

@@ -1,4 +1,4 @@
-//! Faults of calls: outages, errors, delays, rate limits. Each affects its own calls and nothing else.
+//! Outages, errors, delays and rate limits. Each fault affects only the requests for which it is meant.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_platform_that_refuses_closes_the_connection_without_an_answer() {
     for path in ["/mastodon/api/v1/statuses", "/mastodon/oauth/token", "/mastodon/oauth/authorize"] {
         let mut stream = request_by_hand(&stage, path).await;
         let mut answer = Vec::new();
-        // Unread data decides whether the connection ends in order or with a reset; there is no response either way.
+        // Ignore errors: unread data makes the connection end with a reset. With or without a reset, there must be no response.
         let _ = stream.read_to_end(&mut answer).await;
         assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
     }
@@ -52,7 +52,7 @@ async fn a_hanging_platform_keeps_the_connection_without_a_response() {
 }
 
 #[tokio::test]
-async fn a_platform_with_an_error_answers_503_to_everything_and_does_nothing() {
+async fn a_platform_with_the_outage_error_answers_503_and_does_nothing() {
     let stage = Stage::start().await;
     let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
     stage.turn(Platform::Mastodon, json!({ "outage": "error" })).await;
@@ -105,11 +105,11 @@ async fn a_share_of_the_calls_fails() {
             other => panic!("returned {other}"),
         }
     }
-    assert!((50..=150).contains(&failed), "{failed} of 200 failed: the chance of that is 1 in 10^12");
+    assert!((50..=150).contains(&failed), "{failed} of 200 failed: the chance of that is below 1 in 10^12");
 }
 
 #[tokio::test]
-async fn a_delayed_response_follows_its_effect() {
+async fn a_delayed_call_takes_effect_before_the_delay() {
     let stage = Stage::start().await;
     let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
     stage.turn(Platform::Mastodon, json!({ "latency_ms": 600_000 })).await;

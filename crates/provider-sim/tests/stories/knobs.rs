@@ -43,7 +43,7 @@ async fn knobs_are_set_for_one_platform_and_reset_for_all() {
     stage.turn(Platform::Google, json!({ "latency_ms": 1 })).await;
     let mut expected = none();
     expected["latency_ms"] = json!(1);
-    assert_eq!(stage.knobs().await["google"], expected, "omitted knobs have their normal values");
+    assert_eq!(stage.knobs().await["google"], expected, "omitted knobs have their default values");
 
     assert_eq!(Answer::of(stage.request(Method::DELETE, "knobs")).await.status, 204);
     assert_eq!(stage.knobs().await["google"], none());

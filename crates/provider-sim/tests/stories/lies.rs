@@ -31,7 +31,8 @@ impl Stage {
         token.claims(&verifier, &Nonce::new("the-nonce".to_owned())).map(|_| ())
     }
 
-    /// The names of the header fields and claims, except times, that differ between the true and the false ID token; and the false tokens.
+    /// Compares the ID token of a login without a lie with that of a login with the lie. Returns the names of the header fields and claims
+    /// that differ, except times, and the tokens of the second login.
     async fn differences(&self, lie: &str) -> (Vec<String>, Tokens) {
         let request = AuthorizationRequest::of(Platform::Google);
         self.turn(Platform::Google, json!({})).await;
@@ -61,7 +62,7 @@ fn without_times(claims: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn without_a_lie_a_strict_client_accepts_everything() {
+async fn without_a_lie_a_strict_client_accepts_every_id_token() {
     let stage = Stage::start().await;
     for platform in OPENID {
         let tokens = stage.sign_in(&AuthorizationRequest::of(platform)).await;

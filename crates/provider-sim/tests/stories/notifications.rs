@@ -1,4 +1,4 @@
-//! Slack, `PagerDuty` and the webhook: the requests that they accept and refuse as the real ones do, and the stored notifications.
+//! The simulated Slack, `PagerDuty` and webhook: which requests they accept, which they refuse, and which notifications they store.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ async fn each_receiver_recognises_resolved_notifications() {
     stage.notify(HOOK, &slack("good")).await;
     stage.notify(ENQUEUE, &event("resolve")).await;
     stage.notify("webhook", &webhook("resolved")).await;
-    // A resolution needs only the key, as with PagerDuty.
+    // As at PagerDuty, a resolve event needs no payload.
     let key = json!({ "routing_key": "0123456789abcdef0123456789abcdef", "event_action": "resolve", "dedup_key": "of-the-group" });
     assert_eq!(stage.notify(ENQUEUE, &key).await.status, 202);
     let statuses: Vec<Value> = stage.notifications().await.iter().map(|stored| stored["status"].clone()).collect();
@@ -107,7 +107,7 @@ async fn each_receiver_recognises_resolved_notifications() {
 }
 
 #[tokio::test]
-async fn slack_refuses_empty_messages() {
+async fn slack_refuses_empty_and_malformed_messages() {
     let stage = Stage::start().await;
     for (body, reason) in [
         (json!({}), "no_text"),
@@ -155,7 +155,7 @@ async fn pagerduty_lists_the_errors_in_an_event() {
 }
 
 #[tokio::test]
-async fn the_webhook_requires_version_4_with_alerts() {
+async fn the_webhook_refuses_messages_with_an_invalid_field() {
     let stage = Stage::start().await;
     for (name, wrong) in [("version", json!("3")), ("alerts", json!([])), ("status", json!("perhaps")), ("receiver", Value::Null)] {
         let mut message = webhook("firing");

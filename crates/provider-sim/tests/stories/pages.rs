@@ -37,7 +37,7 @@ async fn text_of_a_request_stays_text_on_the_consent_page() {
 }
 
 #[tokio::test]
-async fn text_of_a_request_stays_text_on_the_page_that_refuses() {
+async fn text_of_a_request_stays_text_on_the_error_page() {
     let stage = Stage::start().await;
     for name in ["client_id", "redirect_uri"] {
         let page = stage.get(&AuthorizationRequest::of(Platform::Google).set(name, HOSTILE).page()).await;
@@ -56,7 +56,7 @@ async fn the_name_of_the_client_stays_text() {
 }
 
 #[tokio::test]
-async fn any_text_is_a_valid_account_name() {
+async fn an_account_name_may_contain_special_characters() {
     let stage = Stage::start().await;
     let request = AuthorizationRequest::of(Platform::Mastodon).set("account", HOSTILE).set("email", "ada@example.com");
     let tokens = stage.sign_in(&request).await;
@@ -71,7 +71,7 @@ async fn the_consent_page_contains_the_parameters_that_the_form_must_send() {
     let stage = Stage::start().await;
     let request = AuthorizationRequest::of(Platform::Gitlab);
     let page = stage.get(&request.page()).await.text;
-    // As a browser does: every hidden field, the default account, and the pressed button.
+    // The fields that a browser would send: every hidden field, the default account, an empty e-mail address and the pressed button.
     let mut fields: Vec<(&str, &str)> = page
         .lines()
         .filter_map(|line| line.strip_prefix(r#"<input type="hidden" name=""#)?.strip_suffix(r#"">"#)?.split_once(r#"" value=""#))
