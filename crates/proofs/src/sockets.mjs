@@ -240,7 +240,8 @@ async function attack({ url, token, clients, events }) {
         }
         // If the socket is not connected yet, the library sends the event after the connection is established.
         const event = number % 2 ? known[(number >> 1) % known.length] : `evil-${number}`;
-        const payload = payloads[number % payloads.length];
+        // Independent of the parity above, so that known events get every payload.
+        const payload = payloads[(number >> 1) % payloads.length];
         if (number % 3) socket.emit(event, payload);
         else socket.timeout(1000).emit(event, payload, () => {});
         sent += 1;

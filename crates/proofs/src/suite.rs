@@ -21,7 +21,7 @@ const FOR_RUST: [&Tool; 3] = [&INITDB, &REDIS, &NEXTEST];
 /// Tools that the checks need.
 const FOR_CHECKS: [&Tool; 3] = [&PROMTOOL, &AMTOOL, &CADDY];
 /// Optional tools of the tests; installed on demand only.
-const OPTIONAL: [&Tool; 2] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT];
+const OPTIONAL: [&Tool; 3] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT, &CADDY];
 
 /// An optional dependency of tests, given by an environment variable. Without the variable, the tests that need it do not run.
 struct Extra {
