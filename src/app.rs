@@ -272,10 +272,9 @@ impl Background {
                 None => false,
             }
         };
-        // Concurrently, because a Socket.IO long poll stays in flight until its client is disconnected.
-        let (finished, ()) = tokio::join!(last_requests, realtime.drain(config.socket_drain));
+        // Concurrently: a Socket.IO long poll stays in flight until its client is disconnected, and requests and jobs share one time limit.
+        let (finished, (), ()) = tokio::join!(last_requests, realtime.drain(config.socket_drain), workers.leave(config.drain_timeout));
         follower.leave().await;
-        workers.leave(config.drain_timeout).await;
         tasks.end().await;
         cache.leave().await;
         db.close().await;

@@ -1,6 +1,7 @@
 //! The signals that start a graceful shutdown. [`App::run`](crate::app::App::run) performs the shutdown in this order: report unready,
-//! give up the work for the fleet, wait until the edge notices, stop accepting, finish in-flight requests and disconnect Socket.IO
-//! clients, give up the logs, end jobs and tasks, release the cache lease, close the connections to Postgres.
+//! give up the work for the fleet, wait until the edge notices, stop accepting. Then, at the same time, finish in-flight requests,
+//! disconnect Socket.IO clients and end jobs. At last give up the logs, end tasks, release the cache lease, and close the connections to
+//! Postgres.
 
 use std::io;
 
