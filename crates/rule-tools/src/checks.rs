@@ -1,4 +1,4 @@
-//! Checks files with the programs that read them, such as promtool and Caddy. The callers choose the files.
+//! Runs external programs that check files, such as promtool and Caddy. The callers choose the files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use devstack::process::{capture, task};
 use devstack::report::{Outcome, Report};
 use devstack::tools::{PROMTOOL, Tool};
 
-/// Adds the step that copies the configuration of production into `folder`, where its paths lead to existing files.
+/// Adds the step that copies the production configuration into `folder`, with paths that exist on this machine.
 pub fn copy_configuration(report: &mut Report, folder: &Path) -> Result<()> {
     report.step("configuration copies", || {
         configuration::write(folder, &Ports::fixed(MAX_REPLICAS), MAX_REPLICAS, true)?;
@@ -24,7 +24,7 @@ pub fn tool(tool: &Tool) -> Result<Command> {
     Ok(task(tool.path()?))
 }
 
-/// Runs one check and prints the program's output when it fails.
+/// Runs one check. If the check fails, prints the program's output.
 pub fn check(command: &mut Command) -> Result<Outcome> {
     let output = capture(command)?;
     if output.success {
@@ -37,14 +37,14 @@ pub fn check(command: &mut Command) -> Result<Outcome> {
     Ok(Outcome::failed(reason.unwrap_or_default()))
 }
 
-/// Runs one check per file of a folder, which must not be empty.
+/// Runs promtool on each YAML file of a folder. A folder without such files is an error.
 pub(crate) fn check_each(home: &Path, folder: &str, args: &[&str]) -> Result<Outcome> {
     let folder = home.join(folder);
     let files = yaml_files(&folder)?;
-    ensure!(!files.is_empty(), "{} contains no files", folder.display());
+    ensure!(!files.is_empty(), "{} contains no YAML files", folder.display());
     let mut sum = Outcome::default();
     for file in files {
-        // Runs in the file's folder, because paths in the file are relative to it.
+        // Paths in the file are relative to its folder.
         let outcome = check(tool(&PROMTOOL)?.args(args).arg(&file).current_dir(&folder))?;
         sum.passed += outcome.passed;
         sum.failed += outcome.failed;

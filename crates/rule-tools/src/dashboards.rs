@@ -1,7 +1,8 @@
-//! Grafana's dashboards: JSON in `monitoring/grafana/dashboards`, which Node.js generates from `monitoring/grafana/src`. It is committed
-//! because Grafana reads these files. This module generates, compares and reads them. The sources in `src` define the contents,
-//! `tests/contract/` checks them against the requirements, and `panels` proves that panels show real events. `dashboards/model` has the
-//! fields that the queries need, `dashboards/variables` resolves the variables.
+//! Grafana's dashboards: JSON files in `monitoring/grafana/dashboards`, which Node.js generates from `monitoring/grafana/src`. The JSON
+//! files are committed, because Grafana reads them. This module generates, compares and reads them.
+//!
+//! `tests/contract/` checks the contents of dashboards, and `cargo xtask panels` proves that panels react to real failures.
+//! `dashboards/model` has the fields that we read, and `dashboards/variables` replaces the variables in queries.
 
 mod model;
 mod variables;
@@ -76,7 +77,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether Prometheus can parse every query of every panel with default variables.
+/// Whether promtool can parse every query of every panel, with the default values of the variables.
 pub fn parse() -> Result<Outcome> {
     let folder = paths::temporary("queries")?;
     let file = folder.path().join("queries.yml");

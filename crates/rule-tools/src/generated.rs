@@ -1,4 +1,4 @@
-//! A committed file that a verb of `cargo xtask` generates: written, or compared with what the verb would write.
+//! Writes a committed file that a verb of `cargo xtask` generates, or compares the file with the generated text.
 
 use std::fs;
 use std::path::PathBuf;

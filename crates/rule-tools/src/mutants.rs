@@ -1,7 +1,8 @@
-//! Mutants: rules with one small mistake each, such as another threshold or a missing label. A mutant that no test of its rule detects
-//! shows a gap in the tests. Each kind of mistake is one file in `mutants/`; `trial` runs the tests against the mutants.
+//! Mutants: rules with one small change each, such as another threshold or a missing label. A mutant that no test of its rule detects
+//! shows a gap in the tests, unless `equivalent` lists it. Each kind of change has its own file in `mutants/`; `trial` runs the tests
+//! against the mutants.
 //!
-//! Labels and annotations of an alert need no mutants: promtool compares all of them wherever the alert fires.
+//! Labels and annotations of an alert need no mutants: promtool compares all of them in every test that expects the alert.
 
 mod aggregations;
 mod arithmetic;

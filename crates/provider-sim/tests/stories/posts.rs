@@ -1,4 +1,4 @@
-//! Posting: accepted and refused posts, and idempotency keys that create one post.
+//! Posting: accepted posts, refused posts, and requests that repeat an idempotency key.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Answer, AuthorizationRequest, POSTING, Stage, post};
 
-/// An account that may post.
+/// The author of a post: an access token, and the subject of its account, which only LinkedIn needs.
 struct Author {
     token: String,
     subject: String,
@@ -108,7 +108,7 @@ async fn twenty_requests_at_once_with_one_key_make_one_post() {
 }
 
 #[tokio::test]
-async fn a_token_without_the_right_scope_posts_nothing() {
+async fn posting_requires_a_token_with_the_right_scope() {
     let stage = Stage::start().await;
     for (platform, scope, wanted) in [
         (Platform::Mastodon, "read", "write:statuses"),
@@ -170,7 +170,7 @@ async fn an_invalid_body_is_refused_and_creates_no_post() {
 }
 
 #[tokio::test]
-async fn linkedin_requires_a_version_and_the_account_as_author() {
+async fn linkedin_requires_version_headers_and_the_account_as_author() {
     let stage = Stage::start().await;
     let author = stage.author(Platform::Linkedin, "ada").await;
     let (path, body) = post(Platform::Linkedin, &author.subject, "text");

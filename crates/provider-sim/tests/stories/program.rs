@@ -65,7 +65,7 @@ async fn the_client_secret_can_be_read_from_a_file() {
         request.basic_auth("vitrine", Some(secret)).form(&[("token", "any")]).send().await.unwrap().status().as_u16()
     };
     assert_eq!(status("simulated").await, 401);
-    // The client's name and secret are form-encoded before they enter the Basic header (RFC 6749, 2.3.1), so `+` is a space.
+    // A client form-encodes its ID and secret before it writes them into the Basic header (RFC 6749, 2.3.1): `+` means a space.
     assert_eq!(status("from+a+file").await, 200);
     fs::remove_file(path).unwrap();
 }

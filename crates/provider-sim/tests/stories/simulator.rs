@@ -1,4 +1,4 @@
-//! The simulator in a test: instances are independent, reachable at their address, and end when dropped.
+//! The simulator as a library: instances share no state, follow their configuration, and end when they are dropped or stopped.
 
 use std::fs;
 use std::process;
@@ -25,7 +25,7 @@ async fn two_simulators_share_no_state() {
 }
 
 #[tokio::test]
-async fn browsers_and_programs_may_use_different_names_for_it() {
+async fn browsers_and_clients_may_use_different_urls() {
     let config = Config { public_url: Some("http://public.example:1234/".parse().unwrap()), ..Config::default() };
     let stage = Stage::with(config).await;
     let document = stage.get("google/.well-known/openid-configuration").await.json();
@@ -48,7 +48,7 @@ async fn browsers_and_programs_may_use_different_names_for_it() {
 }
 
 #[test]
-fn the_default_public_url_is_localhost_with_the_fixed_local_port() {
+fn the_default_public_url_is_localhost_for_a_local_address_with_a_fixed_port() {
     let local = Some("http://localhost:4200/");
     for (address, expected) in [("127.0.0.1:4200", local), ("0.0.0.0:4200", local), ("192.0.2.1:4200", None), ("127.0.0.1:0", None)] {
         let config = Config { listen_address: address.parse().unwrap(), ..Config::default() }.for_this_machine();
@@ -66,7 +66,7 @@ async fn the_redirect_uri_follows_from_the_callback_base() {
 }
 
 #[tokio::test]
-async fn it_starts_with_the_knobs_of_a_file_and_refuses_an_invalid_or_missing_one() {
+async fn it_starts_with_the_knobs_of_a_file_and_refuses_an_invalid_or_missing_file() {
     let path = std::env::temp_dir().join(format!("provider-sim-knobs-{}.json", process::id()));
     let start = async |text: &str| {
         fs::write(&path, text).unwrap();
@@ -86,7 +86,7 @@ async fn it_starts_with_the_knobs_of_a_file_and_refuses_an_invalid_or_missing_on
 }
 
 #[tokio::test]
-async fn dropping_it_ends_it_even_while_a_platform_hangs() {
+async fn a_dropped_simulator_ends_even_while_a_platform_hangs() {
     let stage = Stage::start().await;
     let address = stage.simulator.address();
     stage.turn(Platform::X, json!({ "outage": "hang" })).await;
@@ -101,14 +101,14 @@ async fn dropping_it_ends_it_even_while_a_platform_hangs() {
 }
 
 #[tokio::test]
-async fn stopping_it_finishes_requests_in_flight() {
+async fn a_stopped_simulator_finishes_requests_in_flight() {
     let stage = Stage::start().await;
     let address = stage.simulator.address();
     let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::X)).await;
     stage.turn(Platform::X, json!({ "latency_ms": 500 })).await;
     let request = Client::new().post(stage.simulator.url("x/2/tweets")).bearer_auth(&tokens.access).json(&json!({ "text": "late" }));
     let late = tokio::spawn(request.send());
-    eventually("the request has arrived", async || stage.counts(Platform::X).await.posts == 1).await;
+    eventually("the post is made", async || stage.counts(Platform::X).await.posts == 1).await;
     stage.simulator.stop().await;
     assert_eq!(late.await.unwrap().unwrap().status(), 201);
     assert!(TcpStream::connect(address).await.is_err());

@@ -1,4 +1,4 @@
-//! The fixtures of the tests: a simulator, an HTTP client, and an OAuth client of its platforms that behaves correctly by default.
+//! The fixtures of the tests: a simulator, an HTTP client, and an OAuth client that behaves correctly by default.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-/// Generous, because the machine may be busy: it ends a hanging test, and measures nothing.
+/// A generous limit, because the machine may be busy. It only ends a hanging test.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(10);
 pub const VERIFIER: &str = "a-verifier-that-is-long-enough-for-everybody-0";
 
-/// A simulator and its client.
+/// A simulator and an HTTP client for it.
 pub struct Stage {
     pub simulator: Simulator,
     http: Client,
@@ -32,7 +32,7 @@ pub struct Answer {
     pub text: String,
 }
 
-/// An authorization request and the owner's decision: names and values, all of them valid by default.
+/// An authorization request and the decision of the account's owner, as form fields. All fields are valid by default.
 #[derive(Clone)]
 pub struct AuthorizationRequest {
     pub platform: Platform,
@@ -71,7 +71,7 @@ impl Stage {
         Answer::of(self.request(Method::POST, path).form(fields)).await
     }
 
-    /// Sets knobs, which must succeed.
+    /// Sets knobs, and asserts that the simulator accepts them.
     pub async fn turn(&self, platform: Platform, knobs: Value) {
         let answer = Answer::of(self.request(Method::PUT, &format!("knobs/{}", platform.name())).json(&knobs)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -125,7 +125,7 @@ impl Stage {
 
     /// Sends a GET with a token.
     pub async fn read(&self, path: &str, token: &str) -> Answer {
-        // Only LinkedIn's API checks these.
+        // Only LinkedIn's API checks these headers.
         let versions = self.request(Method::GET, path).header("LinkedIn-Version", "202506").header("X-Restli-Protocol-Version", "2.0.0");
         Answer::of(versions.bearer_auth(token)).await
     }
@@ -187,7 +187,7 @@ impl AuthorizationRequest {
         format!("{}/oauth/authorize", self.platform.name())
     }
 
-    /// The URL of the consent page.
+    /// The path and the query of the consent page.
     pub fn page(&self) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.fields).finish();
         format!("{}?{query}", self.path())
@@ -208,7 +208,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The parameters of the redirect URL, which must begin like every registered one.
+    /// The parameters of the redirect URL. The URL must begin with the default callback base.
     pub fn redirected(&self) -> BTreeMap<String, String> {
         assert_eq!(self.status, 303, "{}", self.text);
         let url = Url::parse(self.header("location")).unwrap();
@@ -223,7 +223,7 @@ impl Answer {
         Tokens { access: text("access_token"), refresh: text("refresh_token"), answer }
     }
 
-    /// Asserts that it is this error of RFC 6749, 5.2.
+    /// Asserts that the response has this status and this error code (RFC 6749, 5.2).
     pub fn is_refusal(&self, status: u16, error: &str) {
         assert_eq!((self.status, self.json()["error"].as_str()), (status, Some(error)), "{}", self.text);
         assert!(self.json()["error_description"].is_string());
@@ -249,12 +249,12 @@ pub fn redirect_uri(platform: Platform) -> String {
 pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !probe().await {
-        assert!(Instant::now() < deadline, "timed out: {what}");
+        assert!(Instant::now() < deadline, "timed out before {what}");
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// The path and the body of a post in each platform's format.
+/// The path and the body of a request to create a post, in the platform's format.
 pub fn post(platform: Platform, author: &str, text: &str) -> (&'static str, Value) {
     match platform {
         Platform::Mastodon => ("mastodon/api/v1/statuses", json!({ "status": text })),

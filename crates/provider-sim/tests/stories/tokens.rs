@@ -36,7 +36,7 @@ async fn an_identity_follows_from_platform_and_account_only() {
 }
 
 #[tokio::test]
-async fn each_api_returns_the_identity_in_its_own_format() {
+async fn each_api_returns_account_data_in_its_own_format() {
     let stage = Stage::start().await;
     let github = stage.sign_in(&AuthorizationRequest::of(Platform::Github).set("email", "ada@lovelace.example")).await;
     let user = stage.read("github/user", &github.access).await.json();
@@ -100,7 +100,7 @@ async fn a_reused_code_revokes_its_tokens() {
 }
 
 #[tokio::test]
-async fn a_code_is_for_the_platform_and_the_address_that_it_was_sent_to() {
+async fn a_code_is_valid_only_at_its_platform_and_with_its_redirect_uri() {
     let stage = Stage::start().await;
     let code = stage.code(&AuthorizationRequest::of(Platform::Github)).await;
     stage.redeem(Platform::Gitlab, &code).await.is_refusal(400, "invalid_grant");
@@ -159,7 +159,7 @@ async fn a_refresh_may_request_fewer_scopes_and_never_more() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_refused_everywhere() {
+async fn a_revoked_token_is_refused_and_a_revoked_refresh_token_ends_its_family() {
     let stage = Stage::start().await;
     let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Gitlab)).await;
     assert_eq!(stage.revoke(Platform::Gitlab, &tokens.access).await.status, 200);
@@ -217,7 +217,7 @@ async fn only_a_client_that_authenticates_by_one_method_gets_tokens() {
 }
 
 #[tokio::test]
-async fn a_call_outside_the_protocol_is_refused() {
+async fn an_invalid_request_for_tokens_is_refused() {
     let stage = Stage::start().await;
     let token = async |fields: &[(&str, &str)]| stage.token(Platform::X, fields).await;
     token(&[]).await.is_refusal(400, "invalid_request");

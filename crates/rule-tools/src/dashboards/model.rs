@@ -1,9 +1,9 @@
-//! The parts of a dashboard that its queries need.
+//! The fields of a dashboard that checks and proofs read.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A dashboard, reduced to the fields that its queries need.
+/// A dashboard.
 #[derive(Deserialize)]
 pub struct Dashboard {
     /// Its identifier, also used in links.
@@ -84,7 +84,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether it queries histogram buckets. A panel draws each bucket without the counts of the buckets below it.
+    /// Whether it queries cumulative histogram buckets. The panel draws each bucket without the counts of the buckets below it.
     #[must_use]
     pub fn is_of_buckets(&self) -> bool {
         self.format == "heatmap"
@@ -105,7 +105,8 @@ impl Dashboard {
         &self.annotations.list
     }
 
-    /// For each variable with values from Prometheus: the series and the label that they come from.
+    /// For each variable with values from Prometheus: the series and the label that contain the values; `None` if the form of
+    /// its query is unknown.
     pub fn choices(&self) -> impl Iterator<Item = (&str, Option<(&str, &str)>)> {
         let asking = self.templating.list.iter().filter(|variable| variable.kind == "query");
         asking.map(|variable| (variable.name.as_str(), variable.choices()))
@@ -115,7 +116,7 @@ impl Dashboard {
 impl Variable {
     fn choices(&self) -> Option<(&str, &str)> {
         let query = self.query["query"].as_str().or(self.query.as_str())?;
-        // A pattern extracts the value from the labels of a series.
+        // The variable's pattern begins with the name of the label: `/page_url="([^"]+)"/`.
         if let Some(series) = query.strip_prefix("query_result(") {
             return Some((series.strip_suffix(')')?, self.regex.strip_prefix('/')?.split_once('=')?.0));
         }
@@ -130,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn panels_in_closed_rows_are_shown_and_rows_and_texts_are_not() {
+    fn panels_in_collapsed_rows_are_shown_but_rows_and_texts_are_not() {
         let panel = |id: u32, kind: &str| json!({ "id": id, "type": kind, "targets": [{ "refId": "A", "expr": "up" }] });
         let closed = json!({ "id": 1, "type": "row", "panels": [panel(2, "stat")] });
         let dashboard: Dashboard = serde_json::from_value(json!({

@@ -1,5 +1,6 @@
-//! Default values of variables in queries: a dashboard's variables take their defaults, Grafana's own follow from the scrape interval and
-//! the displayed time range. Durations in the resulting query are scaled to the pace of the queried Prometheus.
+//! Replaces the variables in queries with values. A dashboard's variables have their default values. The values of Grafana's built-in
+//! variables follow from the scrape interval and the displayed time range. Then shortens the durations in the query to the pace of the
+//! queried Prometheus.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +10,9 @@ use serde_json::Value;
 
 use super::model::{Dashboard, Variable};
 
-/// Grafana's `$__rate_interval` is four scrape intervals.
+/// Grafana's `$__rate_interval` is four scrape intervals if `$__interval` is one, as here.
 const SCRAPES_OF_A_RATE: u32 = 4;
-/// Grafana's value for a selection of everything.
+/// Grafana's value for the selection `All`.
 const ALL: &str = "$__all";
 
 /// The values of variables, by name.
@@ -25,12 +26,12 @@ impl Variables {
     pub fn of(dashboard: &Dashboard, pace: Pace) -> Result<Self> {
         let scrape = pace.real_interval();
         let shown =
-            dashboard.time.from.strip_prefix("now-").and_then(speed::parse).context("the dashboard's time range does not end now")?;
+            dashboard.time.from.strip_prefix("now-").and_then(speed::parse).context("the time range must begin at `now-<duration>`")?;
         let own = dashboard.templating.list.iter().map(|variable| Ok((variable.name.clone(), variable.default()?)));
         let mut values = own.collect::<Result<BTreeMap<_, _>>>()?;
         for (name, long) in [("__interval", scrape), ("__rate_interval", scrape * SCRAPES_OF_A_RATE), ("__range", shown)] {
             values.insert(name.to_owned(), speed::written(long));
-            // Plain numbers are not recognised as durations, so they are divided here.
+            // `Pace::expression` does not recognise plain numbers as durations, so they are shortened here.
             let here = pace.shortened(long);
             values.insert(format!("{name}_s"), here.as_secs().to_string());
             values.insert(format!("{name}_ms"), here.as_millis().to_string());
@@ -38,7 +39,7 @@ impl Variables {
         Ok(Self { values, pace })
     }
 
-    /// Replaces the variables in a query with their values.
+    /// Replaces the variables in a query with their values, and shortens its durations to the pace.
     pub fn fill(&self, query: &str) -> Result<String> {
         let mut filled = String::with_capacity(query.len());
         let mut rest = query;
@@ -46,7 +47,7 @@ impl Variables {
             filled.push_str(before);
             let (name, after_name) = leading_name(after);
             if name.is_empty() {
-                // The end of a regular expression, or a reference to a capture group.
+                // This `$` ends a regular expression or refers to a capture group.
                 filled.push('$');
             } else {
                 filled.push_str(self.values.get(name).with_context(|| format!("{query}: there is no variable {name}"))?);
@@ -58,7 +59,7 @@ impl Variables {
     }
 }
 
-/// Splits the text after a `$` into the name, without its format, and the rest.
+/// Splits the text after a `$` into the variable's name, without a format such as `:regex`, and the rest. The name may be empty.
 fn leading_name(text: &str) -> (&str, &str) {
     let braced = text.strip_prefix('{').and_then(|inside| inside.split_once('}'));
     let (name, after) = braced.map_or_else(
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_shrink_with_the_speed_of_time() {
+    fn durations_shrink_with_the_speed_of_the_monitoring() {
         let query = "increase(a[$__range]) / $__range_s + max_over_time(b[1h:$__interval])";
         assert_eq!(variables(1).fill(query).unwrap(), "increase(a[3600s]) / 3600 + max_over_time(b[3600s:60s])");
         assert_eq!(variables(30).fill(query).unwrap(), "increase(a[120s]) / 120 + max_over_time(b[120s:4s])");

@@ -1,4 +1,4 @@
-//! Removes aggregations, or replaces them with others. `labels` changes their labels.
+//! Removes aggregations, or replaces them with others. The module `labels` removes their labels.
 
 use super::edit::Edit;
 use super::tokens::Token;
@@ -18,13 +18,13 @@ fn others(aggregation: &str) -> Option<&'static [&'static str]> {
         "sum" | "avg" | "min" => Some(&["max"]),
         "max" => Some(&["min"]),
         "count" => Some(&["sum"]),
-        // The rules use `group` only to test for existence, and every other aggregation would give the same answer.
+        // The rules use `group` only to test for existence, so every other aggregation would give the same answer.
         "group" => Some(&[]),
         _ => None,
     }
 }
 
-/// The index of the bracket that opens the aggregated expression.
+/// The byte index of the bracket that opens the aggregated expression.
 fn body(after: &[Token]) -> Option<usize> {
     let clause = if after.first().is_some_and(|token| token.is("by") || token.is("without")) {
         after.iter().position(|token| token.is(")"))? + 1

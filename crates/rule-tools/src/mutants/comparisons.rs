@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comparison_is_reversed_and_includes_its_threshold() {
+    fn a_comparison_is_reversed_or_includes_its_threshold() {
         assert_eq!(mutated(edits, "a{b!=\"c\"} > 1"), ["a{b!=\"c\"} < 1", "a{b!=\"c\"} >= 1"]);
         assert_eq!(mutated(edits, "a == 0"), ["a != 0"]);
     }

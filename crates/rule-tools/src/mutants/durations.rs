@@ -1,7 +1,7 @@
 //! Prometheus durations, doubled and halved.
 
 /// A duration such as `1h30m` doubled and halved, each in minutes, seconds or milliseconds: the largest of these units that needs no
-/// fraction.
+/// fraction. Empty if the duration is zero or `text` is not a duration.
 pub fn others(text: &str) -> Vec<String> {
     milliseconds(text).filter(|long| *long > 0).map_or_else(Vec::new, |long| vec![written(long * 2), written(long / 2)])
 }

@@ -1,4 +1,4 @@
-//! One mistake in an expression: the bytes that it replaces, and their replacement.
+//! One change to an expression: the replaced bytes, and their replacement.
 
 use std::ops::Range;
 
@@ -6,9 +6,9 @@ use super::tokens::Token;
 #[cfg(test)]
 use super::tokens::tokens;
 
-/// One mistake in an expression.
+/// One change to an expression.
 pub struct Edit {
-    /// The replaced bytes.
+    /// The range of the replaced bytes.
     pub range: Range<usize>,
     /// The replacement.
     pub with: String,
@@ -23,16 +23,16 @@ impl Edit {
         Self::new(token.range(), with)
     }
 
-    /// The expression with the mistake.
+    /// The expression with the change.
     pub fn apply(&self, expression: &str) -> String {
         format!("{}{}{}", &expression[..self.range.start], self.with, &expression[self.range.end..])
     }
 }
 
-/// A kind of mistake.
+/// A kind of change: a function that returns every such change to an expression.
 pub type Kind = fn(&[Token]) -> Vec<Edit>;
 
-/// The expressions that a kind of mistake makes from one expression.
+/// The expressions that a kind of change makes from one expression.
 #[cfg(test)]
 pub fn mutated(kind: Kind, expression: &str) -> Vec<String> {
     kind(&tokens(expression)).iter().map(|edit| edit.apply(expression)).collect()

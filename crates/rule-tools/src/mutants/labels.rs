@@ -1,4 +1,4 @@
-//! Removes grouping and matching labels: all of a list at once, and each one alone.
+//! Removes grouping and matching labels: a whole clause, such as `by (a, b)`, or one label of a clause.
 
 use super::edit::Edit;
 use super::tokens::{Kind, Token};

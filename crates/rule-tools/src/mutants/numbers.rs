@@ -9,7 +9,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
     let mut edits = Vec::new();
     for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Number) {
         let neighbours = [at.checked_sub(1).and_then(|before| tokens.get(before)), tokens.get(at + 1)];
-        // Other numbers are arguments of functions.
+        // A number without an operator next to it is an argument of a function.
         let counts = neighbours.into_iter().flatten().any(|token| token.is_operator(&OPERATORS));
         if let (true, Ok(number)) = (counts, token.text.parse::<f64>()) {
             let others = if number > 0.0 { vec![number * 2.0, number / 2.0] } else { vec![1.0] };

@@ -1,4 +1,5 @@
-//! Processes many items, at most two at a time: each item runs external programs, and other work on the machine needs CPU time, too.
+//! Processes many items, at most two at a time: the work on an item runs external programs, and other work on the machine needs CPU time,
+//! too.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,7 +62,7 @@ mod tests {
                 UNTIL_THE_END.set(sender.lock().unwrap().take());
                 bail!("one");
             }
-            // Fails when the thread of the first item has ended.
+            // `recv` fails when the thread that processed the first item ends, because the thread drops the sender.
             receiver.lock().unwrap().recv().unwrap_err();
             Ok(())
         });

@@ -1,4 +1,4 @@
-//! Replaces a quantile with the next higher and the next lower one.
+//! Replaces a quantile with the next lower or the next higher quantile of a fixed list.
 
 use super::edit::Edit;
 use super::tokens::{Kind, Token};

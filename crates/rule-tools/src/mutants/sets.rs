@@ -1,4 +1,4 @@
-//! Replaces `and` with `or` and `unless`, and each of these two with `and`.
+//! Replaces `and` with `or` or `unless`. Replaces `or` and `unless` with `and`.
 
 use super::edit::Edit;
 use super::tokens::Token;

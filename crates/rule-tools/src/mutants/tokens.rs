@@ -1,4 +1,4 @@
-//! Splits `PromQL` into tokens: enough to change one of them, and no more. promtool knows the grammar.
+//! Splits `PromQL` into tokens, so that `mutants` can change one of them. It does not check the grammar: promtool does.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub struct Token<'a> {
 }
 
 impl Token<'_> {
-    /// Its bytes.
+    /// The range of its bytes.
     pub fn range(&self) -> Range<usize> {
         self.start..self.end()
     }

@@ -1,5 +1,7 @@
-//! Finds out which mutants of a rule file its tests detect. A mutant runs only against the tests of its own rule, with the recorded series
-//! that it may need. A test belongs to an alert if it names the alert, unless it expects only alerts with other labels. It belongs to a
+//! Finds the mutants of a rule file that its tests do not detect. A mutant runs only against the tests of its own rule, together with all
+//! recording rules of the file, because it may use their series.
+//!
+//! A test belongs to an alert if it names the alert, unless it expects alerts of that name only with other labels. A test belongs to a
 //! recorded series if it queries the series.
 
 use std::collections::BTreeMap;
@@ -110,7 +112,7 @@ fn narrow(file: &str, tests: &TestFile, rule: &Rule) -> TestFile {
     tests
 }
 
-/// Removes a test's expectations about alerts with the same name but other labels; returns whether the test still concerns the rule.
+/// Removes expected alerts that have the rule's name but other labels from a test. Returns whether the test still concerns the rule.
 fn of_labels(test: &mut Test, rule: &Rule) -> bool {
     let is_of = |alert: &Expected| rule.raises(alert);
     let (mut own, mut others) = (false, false);
@@ -125,7 +127,7 @@ fn of_labels(test: &mut Test, rule: &Rule) -> bool {
 const RULES: &str = "rules.yml";
 const TESTS: &str = "tests.yml";
 
-/// Checks that promtool can read every mutant. Otherwise, the tests of an invalid mutant would fail and it would count as detected.
+/// Checks that promtool can read every mutant. Without this check, an invalid mutant would fail its tests and count as detected.
 fn are_valid(folder: &Path, cases: &[Case]) -> Result<()> {
     let groups = cases.iter().enumerate().flat_map(|(number, case)| {
         case.rules.groups.iter().cloned().map(move |mut group| {
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn only_listed_mutants_may_survive() {
+    fn exactly_the_listed_mutants_must_survive() {
         let mutants = |rules: [&str; 2]| rules.map(|rule| (rule.to_owned(), "c".to_owned())).to_vec();
         let outcome = judge("g", 7, mutants(["A", "B"]), &mutants(["A", "C"]));
         assert_eq!(
