@@ -1,5 +1,5 @@
-//! Prometheus' rules: every rule file has tests of the same name, promtool accepts both, and every rule is tested.
-//! `mutants` rates the tests.
+//! Checks Prometheus' rules: every rule file has a test file of the same name, promtool accepts both files, and every rule is tested.
+//! `mutants` checks that the tests detect changed rules.
 
 mod coverage;
 mod files;

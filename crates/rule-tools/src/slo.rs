@@ -1,8 +1,8 @@
-//! Generates rules from monitoring/slo.yml: recorded burn rates of each error budget, alerts on them, and the tests of both.
-//! monitoring/slo.yml defines events and errors; the tests of these definitions (`tests/slo_events.yml`) are written by hand.
+//! Generates rules from monitoring/slo.yml: the recorded events, errors and burn rates of each objective, and the alerts on its error
+//! budget. Also generates their tests, except `tests/slo_events.yml`: the tests of the recorded events and errors are written by hand.
 //!
-//! There are three rule files, because their tests cover different time spans: those of `slo_events` cover minutes, those of `slo_windows`
-//! a month, and those of `slo`, which has the alerts, hours.
+//! There are three rule files, because their tests cover different time spans: minutes for `slo_events`, up to a month for `slo_windows`,
+//! and hours for `slo`, which has the alerts.
 
 mod burns;
 mod rules;

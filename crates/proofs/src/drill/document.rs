@@ -58,8 +58,8 @@ pub fn rules(test: &TestStack) -> Result<Vec<Value>> {
 fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
     let mut text = format!(
         "# Alerts\n\n\
-         Written by `cargo xtask drill --all`; `cargo xtask drill NAME` updates the rows of single alerts. Do not edit. Each alert was made to fire\n\
-         on three replicas behind the edge by the cause below, was sent by Alertmanager, and resolved after the mitigation that its runbook names.\n\
+         Written by `cargo xtask drill --all`; `cargo xtask drill NAME` updates the rows of single alerts. Do not edit. On three replicas\n\
+         behind the edge, the cause below made each alert fire. Alertmanager sent the alert, which resolved after the mitigation in its runbook.\n\
          All intervals, windows and waits of the monitoring were divided by {speed}. The times are as measured, in seconds: from the cause to firing\n\
          and to the notification, and from the mitigation to resolution and to its notification. In production they are about {speed} times as long.\n\n\
          | alert | severity | component | summary | cause in the drill | mitigation | fires | notified | resolved | notified |\n\

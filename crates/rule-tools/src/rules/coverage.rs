@@ -15,7 +15,7 @@ const ALWAYS: &str = "vector(1)";
 pub fn check(prometheus: &Path) -> Result<Outcome> {
     let (rules, tests) = (names(&prometheus.join("rules"))?, names(&prometheus.join("tests"))?);
     let mut gaps: Vec<String> =
-        tests.iter().filter(|name| !rules.contains(name)).map(|name| format!("tests/{name}.yml has no rules")).collect();
+        tests.iter().filter(|name| !rules.contains(name)).map(|name| format!("tests/{name}.yml has no rule file")).collect();
     let mut passed = 0;
     for name in rules {
         if !tests.contains(&name) {

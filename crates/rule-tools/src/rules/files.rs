@@ -1,5 +1,5 @@
-//! Rule files and files of rule tests in the format of Prometheus and promtool: only the fields that our files use, so that a new field is
-//! an error here.
+//! Rule files and files of rule tests in the format of Prometheus and promtool. The types have only the fields that our files use; any
+//! other field is an error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,8 +62,8 @@ impl Rule {
         self.alert.as_deref().or(self.record.as_deref()).unwrap_or_default()
     }
 
-    /// Whether an expected alert with this rule's name belongs to this rule. Several rules may raise alerts of one name; their labels
-    /// distinguish them, except for label values that are filled in when the alert fires.
+    /// Whether an expected alert with this rule's name belongs to this rule. Several rules may raise alerts of one name; the labels of the
+    /// rules distinguish the alerts. Templates among the label values are ignored, because Prometheus fills them in when the alert fires.
     #[must_use]
     pub fn raises(&self, alert: &Expected) -> bool {
         let mut own = self.labels.iter().filter(|(_, value)| !value.contains("{{"));
@@ -184,7 +184,7 @@ mod tests {
         let series: Series = serde_norway::from_str(text).unwrap();
         assert_eq!(series.values, "0x40");
         let written = serde_norway::to_string(&series).unwrap();
-        // In quotes, because YAML would read it as a number without them.
+        // Without quotes, YAML would read a number.
         assert!(written.contains("'0x40'"), "{written}");
     }
 }

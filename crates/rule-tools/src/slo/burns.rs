@@ -1,6 +1,7 @@
 //! The burn rates that raise alerts, and the format of numbers in rules and texts.
 //!
-//! An alert requires two windows: the long one shows that the burn is significant, the short one that it continues.
+//! An alert fires only while the share of errors exceeds its limit over two windows: the long window shows that the burn is significant,
+//! the short window shows that the burn continues.
 
 use super::spec::{Slo, Texts};
 
@@ -30,7 +31,7 @@ pub const BURNS: [Burn; 4] = [
 ];
 
 impl Burn {
-    /// The share of errors above which an objective's budget burns at this rate.
+    /// The share of errors at which an objective's budget burns at this rate.
     pub fn limit(&self, slo: &Slo) -> f64 {
         self.factor * slo.budget()
     }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_no_rounding_digits() {
+    fn numbers_have_no_floating_point_noise() {
         assert_eq!(number(14.4 * (1.0 - 99.9 / 100.0)), "0.0144");
         assert_eq!(number(99.9 / 100.0), "0.999");
         assert_eq!(number(30.0), "30");

@@ -1,14 +1,14 @@
-//! The rules of the objectives. Each objective has recorded series of its own for its events, its errors and its constants, and alerts of
-//! its own. The rules of windows and burn rates are the same for all objectives, which labels distinguish. Windows are sums over the
-//! recorded series: querying the counters over a month would take longer than the evaluation interval.
+//! The rules of the objectives. Each objective has its own rules for its events, errors and constants, and its own alerts. All objectives
+//! share the rules of windows and burn rates; the labels of the series distinguish the objectives. Windows are sums over the recorded
+//! series, because a query of the counters over a month would take longer than the evaluation interval.
 
 use super::burns::{BURNS, Burn, PERIOD, number};
 use super::spec::{ALERT, Slo, Spec, Texts};
 use crate::rules::{Group, Rule, RuleFile};
 
-/// The shortest window, which queries the counters.
+/// The shortest window, and the only one over which rules query the counters.
 const SHORTEST: &str = "5m";
-/// The longer windows, in order.
+/// The longer windows, in ascending order.
 pub const WINDOWS: [&str; 7] = ["30m", "1h", "2h", "6h", "1d", "3d", "30d"];
 
 /// The recorded events, errors and budget of each objective.

@@ -117,9 +117,9 @@ pub fn read() -> Result<Spec> {
     ensure!(spec.version == VERSION, "monitoring/slo.yml has version {}, not {VERSION}", spec.version);
     for slo in &spec.slos {
         let Events { error_query, total_query } = &slo.sli.events;
-        ensure!(error_query.contains(WINDOW) && total_query.contains(WINDOW), "the queries of {} have no {WINDOW}", slo.name);
+        ensure!(error_query.contains(WINDOW) && total_query.contains(WINDOW), "a query of {} has no {WINDOW}", slo.name);
         ensure!(slo.alerting.name == ALERT, "the alert of {} is not called {ALERT}", slo.name);
-        ensure!(slo.objective > 0.0 && slo.objective < 100.0, "the objective of {} is not a percentage", slo.name);
+        ensure!(slo.objective > 0.0 && slo.objective < 100.0, "the objective of {} is not between 0 and 100", slo.name);
     }
     Ok(spec)
 }

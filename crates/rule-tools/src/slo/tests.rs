@@ -12,9 +12,9 @@ use crate::rules::{AlertTest, Expected, Series, SeriesTest, Test, TestFile};
 const EVENTS: &str = "slo:sli_events:rate5m";
 const ERRORS: &str = "slo:sli_errors:rate5m";
 const BUDGET: &str = "slo:error_budget:ratio";
-/// Minutes between two samples in the test of a window. The shortest window, 30 minutes, needs a sample in its older half.
+/// Minutes between two samples in the test of a window. Even the shortest of [`WINDOWS`], 30 minutes, has a sample in its older half.
 const STEP: u32 = 20;
-/// A factor that takes a value above its limit, and below twice the limit.
+/// A limit times this factor exceeds the limit, but not twice the limit: the test fails for a rule whose limit is doubled.
 const ABOVE: f64 = 1.25;
 
 /// Tests of the shares of errors and of the budgets.
@@ -34,8 +34,8 @@ pub fn alerts(spec: &Spec) -> TestFile {
     TestFile { rule_files: vec!["../rules/slo.yml".to_owned()], group_eval_order: Vec::new(), evaluation_interval: "1m".to_owned(), tests }
 }
 
-/// Three samples with events: one just too old, one in the older half of the window, and one now. No sample is on the boundary of the
-/// window, where Prometheus versions differ, or on that of its half.
+/// Three samples with events: one just too old, one in the older half of the window, and one now. No sample is exactly at the start of the
+/// window, where Prometheus versions differ, or exactly in its middle.
 fn of_window(window: &str) -> Result<Test> {
     let steps = |minutes: u32| minutes / STEP + 1;
     let (end, older) = (steps(minutes(window)), steps(minutes(window) / 2));
@@ -50,7 +50,7 @@ fn of_window(window: &str) -> Result<Test> {
         // One error in eight events, one event per 100 s.
         (ERRORS, "rare", ["_", "0.0025", "0"]),
         (EVENTS, "rare", ["_", "0.01", "0.01"]),
-        // Its events have ended, and their series are gone.
+        // All events are older than the window, and the series have no current sample.
         (ERRORS, "silent", ["1000", "0", "_"]),
         (EVENTS, "silent", ["1000", "0", "_"]),
     ];
@@ -94,7 +94,8 @@ fn of_now() -> Result<Test> {
     })
 }
 
-/// First the short window alone exceeds the limit, then the long one alone, while the other is exactly at the limit. Then both exceed it.
+/// First, only the short window exceeds the limit; then, only the long one. The other window is exactly at the limit. At the end, both
+/// windows exceed it.
 fn of_burn(spec: &Spec, burn: &Burn) -> Test {
     let wait = minutes(burn.wait);
     let (first, second) = (wait + 1, 2 * (wait + 1));
