@@ -128,7 +128,7 @@ catalogue! {
         redis_connections_active: Gauge<RedisRole> = "redis_connections_active";
         /// Lookups that the cache answered
         cache_hits: Counter<CacheType> = "cache_hits_total";
-        /// Lookups that fell through to the store
+        /// Lookups that the cache did not answer
         cache_misses: Counter<CacheType> = "cache_misses_total";
         /// Lookups and changes that failed in the cache
         cache_errors: Counter<CacheType> = "cache_errors_total";
