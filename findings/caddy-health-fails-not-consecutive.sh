@@ -52,7 +52,7 @@ http://127.0.0.1:$site {
 		health_uri /health
 		health_interval 500ms
 		health_fails 2
-		# So high that a pass does not return it to the pool before the client below sends its request.
+		# So high that passed checks do not return the upstream to the pool before the second request below.
 		health_passes 100
 	}
 }

@@ -3,7 +3,7 @@
 #
 # Expected: names of one to 128 letters, digits or underscores are valid, as the message says, and longer ones are not.
 # Actual: the name `x` is rejected with that same message, although it meets the rule, and a name of 129 letters is accepted. A load script
-#   that counts by a short name such as `p` or `n` fails at its start, and no part of the message says why.
+#   with a counter named `p` or `n` fails at its start, and the message does not say why.
 # Source: the error message that k6 prints for such a name;
 #   https://grafana.com/docs/k6/latest/using-k6/metrics/create-custom-metrics/
 # Exits with 0 while this behaviour is reproduced, with 1 when it has changed.

@@ -6,8 +6,8 @@
 #   than the average custom-plan cost" that planning each time seems better. A page in the order of the primary key has only one sensible
 #   plan, the same with every parameter, so its generic plan should not seem more expensive.
 # Actual: for the generic plan, the planner assumes that an unknown LIMIT returns a tenth of the rows. With 1,000 rows, executions from the
-#   sixth on use the generic plan. With 1,000,000 rows, all of them use custom plans, so each one pays for planning. A subquery with a fixed
-#   limit around the same rows bounds the estimate: then the generic plan is used at any length.
+#   sixth on use the generic plan. With 1,000,000 rows, all of them use custom plans, so each one pays for planning. If the rows come
+#   from a subquery with a fixed LIMIT, this limit bounds the estimate, and the generic plan is used with 1,000,000 rows, too.
 # Source: https://www.postgresql.org/docs/15/sql-prepare.html, https://www.postgresql.org/docs/15/view-pg-prepared-statements.html
 # Needs the package postgresql-15; installs it if it is missing. Must run as root; the server runs as the user postgres, as it refuses root.
 # Exits with 0 while this behaviour is reproduced, with 1 when it has changed.

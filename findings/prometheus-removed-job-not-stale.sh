@@ -16,7 +16,7 @@ pids=
 trap 'for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$work"' EXIT INT TERM
 prometheus --version 2>&1 | head -n 1
 listen=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-# Prometheus scrapes itself under three names: by one job with two targets, and by another job.
+# Prometheus scrapes itself as three targets: two of the job `kept`, one of the job `removed`.
 configure() { # configure TARGETS JOBS
     {
         echo 'global: {scrape_interval: 1s}'

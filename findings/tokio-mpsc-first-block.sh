@@ -1,9 +1,9 @@
 #!/bin/sh
 # tokio 1.54.1: a bounded channel allocates room for 32 messages when it is created, whatever its capacity.
 #
-# Expected: `mpsc::channel(1)` needs memory for one message, and the capacity bounds the memory of a channel that nothing was sent to. The
-#   documentation describes the argument as the number of messages that the channel buffers.
-# Actual: messages are in linked blocks of 32 slots, and the first block is allocated at once. With messages of 200 bytes a channel of
+# Expected: `mpsc::channel(1)` needs memory for one message, and the capacity bounds the memory of an empty channel. The documentation
+#   describes the argument as the number of messages that the channel buffers.
+# Actual: messages are in linked blocks of 32 slots, and the first block is allocated immediately. With messages of 200 bytes a channel of
 #   capacity 1 takes as many bytes as one of capacity 32: more than 6 kB. A service with a channel for each idle connection pays that for
 #   every connection. A smaller capacity saves nothing; putting each message into a `Box` saves most of it.
 # Source: https://github.com/tokio-rs/tokio/blob/tokio-1.54.1/tokio/src/sync/mpsc/bounded.rs

@@ -10,7 +10,7 @@ import { setUp, tearDown } from './lib/stage.js';
 export * from './journeys/all.js';
 
 export const options = profile('demo', crowd(duration('5m')), {
-  // Users notice more than one failure in a hundred, and more than half a second.
+  // Users notice more than one failure in a hundred, and responses that take more than half a second.
   http_req_failed: ['rate<0.01'],
   http_req_duration: ['p(95)<500'],
   // Every journey starts on time.

@@ -1,5 +1,7 @@
 // Tests the thresholds of a profile with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do nothing at all;
-// the others count a journey. k6 must fail such a run, because it counts no requests; `cargo xtask load --gate` checks that.
+// the others count a journey. k6 must fail every such run, because no requests are counted. The threshold `journeys_done` of each idle
+// scenario must also fail, and that of every other scenario must hold. `cargo xtask load --gate` checks this with no scenario idle, and
+// with all of them idle.
 //
 //   k6 run --env PROFILE=demo --env IDLE=editors load/empty.js
 

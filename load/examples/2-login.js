@@ -1,5 +1,5 @@
-// A login: `setup` runs once, before the load, and its result is passed to every iteration. Signing in for each request would measure
-// the hashing of passwords and nothing else.
+// A login: `setup` runs once, before the load, and its result is passed to every iteration. Signing in for each request would mainly
+// measure the hashing of passwords.
 //
 //   k6 run load/examples/2-login.js
 

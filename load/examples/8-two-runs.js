@@ -1,5 +1,6 @@
 // Two runs compared: before and after a change, on the same machine. The first run exports its summary, and the limits of the second
-// follow from it. Compare ratios: two machines, or two hours of one, differ more than most changes.
+// follow from it, as ratios. Start the second run soon: between two machines, or two hours of one machine, response times differ by more
+// than most changes cause.
 //
 //   k6 run --summary-export=before.json load/examples/8-two-runs.js
 //   k6 run --env BEFORE=$PWD/before.json load/examples/8-two-runs.js
