@@ -1,6 +1,6 @@
-// The profile `overload`: ten times as much as the service can take. It answers whether the service protects itself: it refuses early what
-// it cannot serve, serves as much as before, keeps its sockets, stays healthy, and recovers within ten seconds. RATE is the rate to send:
-// ten times the knee, the highest rate at which every gate of `peak` held. `peak` prints it.
+// The profile `overload`: ten times the load that the service can serve. It answers whether the service protects itself. The service must
+// refuse what it cannot serve, serve more than 80 % of the knee, keep its sockets, stay healthy, and recover within ten seconds. RATE must
+// be ten times the knee, which `peak` prints: the highest rate at which every gate of `peak` held.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env RATE=8000 load/overload.js
 
@@ -24,7 +24,7 @@ const flood = {
   duration: `${Math.ceil(SECONDS)}s`,
   rate: RATE,
   timeUnit: '1s',
-  // A virtual user waits for a response no longer than the time-out; more users would only fill the memory of this machine.
+  // At most 1000 virtual users: more would only fill the memory of this machine. k6 drops the requests for which no user is free.
   preAllocatedVUs: Math.min(1000, Math.max(10, Math.ceil(RATE / 4))),
   gracefulStop: '20s',
 };
@@ -40,10 +40,10 @@ const { thresholds, ...others } = profile('overload', watched, {
   accepted: [`count>${Math.floor(0.8 * KNEE * SECONDS)}`],
   // Accepted requests are served in time.
   accepted_duration: ['p(99)<1000'],
-  // The others are refused, early and with the time of the next attempt; a few find no connection.
+  // The others are refused with 503 and `Retry-After`. Less than 1 % of all requests may fail in another way.
   shed: ['count>0'],
   broken: ['rate<0.01'],
-  // Connected sockets stay connected.
+  // Every socket connects and stays connected.
   sockets_lost: ['count==0'],
   'http_req_duration{scenario:after}': ['p(95)<200'],
 });

@@ -1,6 +1,6 @@
 // The profile `seed`: the load of a small product on its first server, 200 requests per second and 100 sockets. It answers whether the
-// service is fast enough with room to spare. `cargo xtask load` also checks the gates on cache, CPU, memory and scheduling delay, which
-// only Prometheus knows.
+// service is fast enough with room to spare. `cargo xtask load --gate` also checks the gates on cache, CPU, memory and scheduling delay,
+// whose values only Prometheus has.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=5m load/seed.js
 
@@ -22,7 +22,7 @@ export const options = profile(
     // Users perceive these times as immediate, fast, and bearable. 99 % of requests succeed.
     http_req_duration: ['p(50)<50', 'p(95)<200', 'p(99)<1000'],
     http_req_failed: ['rate<0.01'],
-    // A smaller load would be another profile.
+    // The other gates prove something only if more than 90 % of the load was sent.
     http_reqs: [`count>${Math.floor(0.9 * rate(200) * SECONDS)}`],
     dropped_iterations: ['count==0'],
     ...SOCKETS,

@@ -1,5 +1,5 @@
-// The profile `soak`: a moderate load for hours. It answers whether anything grows without end: `cargo xtask load` compares memory, file
-// descriptors and series over the second half of the run. k6 checks both halves with the same gate.
+// The profile `soak`: a moderate load for hours. It answers whether anything grows without end: `cargo xtask load --gate` compares memory,
+// file descriptors and series in the last quarter of the run with the quarter before. k6 checks the latency of both halves with one limit.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=4h load/soak.js
 
@@ -21,7 +21,7 @@ export const options = profile(
   {
     http_req_failed: ['rate<0.01'],
     'http_req_duration{scenario:first}': ['p(95)<200'],
-    // A service that grows slows down, so the second half has the same gate, on its own.
+    // A service that grows without end slows down, so the second half has a gate of its own.
     'http_req_duration{scenario:second}': ['p(95)<200'],
     dropped_iterations: ['count==0'],
     ...SOCKETS,

@@ -1,4 +1,4 @@
-// Every journey, for the profiles: k6 starts a scenario's journey by the name that the script exports.
+// All journeys. Each profile exports them again, because k6 finds the function of a scenario among the exports of the profile.
 
 export { announcer } from './announcer.js';
 export { arrival } from './arrival.js';

@@ -18,7 +18,7 @@ export const announcer = journey(({ people }) => {
   const login = open('/login');
   logIn(login, people[number]);
   login.leave();
-  // Remove links that an interrupted earlier journey left: they would fail this one.
+  // An interrupted earlier journey may have left a link, and this journey must create its own.
   const accounts = open('/studio/accounts');
   unlinkAll(accounts);
   accounts.leave(1);

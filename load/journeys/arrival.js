@@ -1,5 +1,5 @@
-// One request that an overloaded service may refuse: with 503 and the time after which to try again. Its own metrics separate accepted
-// requests from shed ones, and both from failures.
+// One request, which an overloaded service may refuse with 503 and `Retry-After`. The metrics of this journey count accepted, refused and
+// failed requests separately.
 
 import { sleep } from 'k6';
 import exec from 'k6/execution';
@@ -7,10 +7,10 @@ import { Counter, Rate, Trend } from 'k6/metrics';
 
 import { program } from '../lib/http.js';
 
-/** Requests that were answered: the goodput. */
+/** Requests answered with 200: the goodput. */
 const accepted = new Counter('accepted');
 const acceptedDuration = new Trend('accepted_duration', true);
-/** Requests that were refused early. */
+/** Requests refused with 503 and `Retry-After`. */
 const shed = new Counter('shed');
 /** Share of requests with neither outcome: no response, another status, or a 503 without `Retry-After`. */
 const broken = new Rate('broken');
@@ -30,7 +30,7 @@ export function arrival({ readers, exhibit }) {
   try {
     answer = program(token).call('GET', route, { at, wanted: [200, 503] });
   } catch {
-    // Counted below: ten thousand messages per second would measure the terminal.
+    // The failure is counted below. An error message for each failure would slow k6 down.
   }
   const refused = answer?.status === 503 && answer.headers['Retry-After'] !== undefined;
   broken.add(answer?.status !== 200 && !refused);

@@ -1,4 +1,4 @@
-// A client that keeps changing the shared projects, so that listeners receive events.
+// A client that changes a shared project, so that its listeners receive an event.
 
 import exec from 'k6/execution';
 

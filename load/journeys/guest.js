@@ -9,10 +9,10 @@ import { hold } from '../lib/socket.js';
 const LIFE_MS = 10_000;
 const PING_EVERY_MS = 2_000;
 
-/** Connections that ended before their client closed them. */
+/** Connections that were refused, or ended before their client closed them. */
 const lost = new Counter('sockets_lost');
 
-/** Stays for `LIFE_MS`; a connection that ends earlier has failed. */
+/** Stays connected for `LIFE_MS`; fails if the connection is refused or ends earlier. */
 export const guest = journey(({ targets: [{ token }] }) => {
   let stayed = false;
   hold(token, {

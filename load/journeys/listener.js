@@ -1,5 +1,5 @@
 // A client that subscribes to a project and to the log of an environment, and sends pings. It reconnects when a replica drains. At its end
-// it checks that no event was missed or duplicated.
+// it checks that each log line, and each change since its last connection began, arrived exactly once.
 
 import { check, sleep } from 'k6';
 import exec from 'k6/execution';
@@ -10,7 +10,7 @@ import { projectVersion } from '../lib/projects.js';
 import { Sequence } from '../lib/sequence.js';
 import { hold } from '../lib/socket.js';
 
-/** Time for which a listener stays connected. It then ends, so that listeners can start at a steady rate. */
+/** Time for which a listener listens. Each listener ends, because k6 starts new ones at a steady rate. */
 const DURATION_MS = 28_000;
 const PING_EVERY_MS = 5_000;
 const RECONNECT_DELAY_SECONDS = 0.5;

@@ -14,7 +14,7 @@ import { changeProject, createProject, deleteProject, publish, unpublish } from 
 
 const PLATFORM = 'mastodon';
 const EXTENSION = 'shell-prompt';
-/** Fault injection may be off, and this user is no admin. */
+/** 403 because this user is no admin; 404 if fault injection is off. */
 const REFUSED = [403, 404];
 
 /** Leaves nothing behind but two accounts. */

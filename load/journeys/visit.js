@@ -1,5 +1,5 @@
-// A short visit without pauses, always of four requests: the main traffic of the profiles with a rate. The mix is that of a
-// site: most visits read as a signed-in program, some open public pages, few write.
+// A short visit: four requests without pauses. Visits are the main traffic of `peak`, `seed`, `soak` and `spike`. The mix is that of a
+// real site: most visits read with a token, some open public pages, few write.
 
 import exec from 'k6/execution';
 

@@ -5,7 +5,7 @@ import { sleep } from 'k6';
 import { browser, newKey } from './http.js';
 
 const ROUTE = '/api/environments/{id}';
-/** Longer than five attempts at a job, which a busy machine may need. */
+/** Long, because on a busy machine a job may need all of its five attempts. */
 const LIMIT_SECONDS = 60;
 
 /** Creates an environment in a project; returns its identifier. */
@@ -42,7 +42,7 @@ export function install(client, id, extension) {
   client.call('PUT', `${ROUTE}/extensions/{extension}`, { at: { id, extension }, wanted: [200, 202] });
 }
 
-/** Reads the first 1000 lines of an environment's log; returns their number. */
+/** Reads an environment's log, at most its first 1000 lines; returns their number. */
 export function readLog(id) {
   return browser.call('GET', `${ROUTE}/logs`, { at: { id }, query: '?after=0&limit=1000' }).json('items').length;
 }

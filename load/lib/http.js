@@ -1,5 +1,5 @@
-// HTTP requests, counted by route and status; an unexpected status is an error. Routes are templates, as in the service's own metrics, so
-// that identifiers do not become series. The other modules define which requests are sent.
+// HTTP requests. Those to the edge are counted by route and status. An unexpected status is an error. Routes are templates, as in the
+// service's own metrics, so that identifiers do not become series. The other modules define which requests are sent.
 
 import { check } from 'k6';
 import http from 'k6/http';
@@ -46,7 +46,7 @@ export function call(method, route, { at = {}, query = '', body, headers = {}, w
   return answer;
 }
 
-/** Requests a page or submits a form of another site. */
+/** Requests a page of another site, or submits its form. */
 export function elsewhere(method, url, form, wanted) {
   const answer = send(method, url, form, form === null ? {} : { 'content-type': 'application/x-www-form-urlencoded' }, wanted);
   expect(answer, wanted, `${method} ${url.split('?')[0]}`);

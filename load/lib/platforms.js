@@ -1,4 +1,4 @@
-// Platforms: the OAuth flow of a browser: the start, the consent page, the callback.
+// Platforms: linked accounts, and the OAuth flow of a browser (start, consent page, callback).
 
 import { browser, elsewhere } from './http.js';
 import { EDGE, SIMULATOR } from './settings.js';
@@ -24,7 +24,7 @@ export function unlink(client, id) {
   client.call('DELETE', '/api/accounts/{id}', { at: { id }, wanted: [204] });
 }
 
-/** Replaces the origin of an address, if one is given. */
+/** The address with its origin replaced by `origin`; unchanged if `origin` is empty. */
 function moved(url, origin) {
   return origin ? url.replace(/^https?:\/\/[^/]+/, origin) : url;
 }

@@ -4,7 +4,7 @@ import { sleep } from 'k6';
 
 import { browser, newKey } from './http.js';
 
-/** Longer than five attempts at a job, which a busy machine may need. */
+/** Long, because on a busy machine a job may need all of its five attempts. */
 const LIMIT_SECONDS = 60;
 
 /** Announces a published project; returns the post's identifier. */

@@ -1,9 +1,9 @@
 // Builds the options of a profile from its scenarios and gates. The profiles define rates and limits; journeys/ defines the journeys.
 //
-// Every scenario is an open model: journeys start at a rate, whether or not earlier ones have finished, so a slow service cannot reduce
-// the load that it gets.
+// The scenarios built here are open models: journeys start at a rate, whether or not earlier ones have finished, so a slow service gets the
+// same load. Only when all virtual users of a scenario are busy does k6 drop journeys; `dropped_iterations` counts them.
 
-/** Requests of a visit (journeys/visit.js). */
+/** Number of requests in a visit (journeys/visit.js). */
 export const REQUESTS = 4;
 /** Time for running journeys to finish. */
 const FINISH = '45s';
@@ -19,7 +19,7 @@ export const perMinute = (exec, seconds, rate, limit) => ({
   gracefulStop: FINISH,
 });
 
-/** Visits at `rate` requests per second, from `start` on for some seconds. */
+/** Visits at `rate` requests per second; they begin `start` seconds after the start of the run and last for `seconds`. */
 export const visits = (rate, seconds, start = 0) => ({
   ...perMinute('visit', seconds, Math.round((rate * 60) / REQUESTS), 20 + Math.ceil(rate / 8)),
   startTime: `${Math.ceil(start)}s`,
@@ -27,8 +27,8 @@ export const visits = (rate, seconds, start = 0) => ({
 });
 
 /**
- * Six journeys at a gentle pace, with about this many sockets at a time: a listener stays for half a minute. With ten sockets they send
- * about five requests per second.
+ * Six kinds of journeys at a gentle pace, with about `sockets` open sockets at a time: twice as many listeners start each minute, and each
+ * stays for half a minute. With ten sockets, all journeys together send about five requests per second.
  */
 export const crowd = (seconds, sockets = 10) => ({
   visitors: perMinute('visitor', seconds, 6, 4),
@@ -40,12 +40,12 @@ export const crowd = (seconds, sockets = 10) => ({
 });
 
 /**
- * The options of the profile `name`, with its gates. In addition, every scenario must complete journeys, and more than 99 % of those that
- * it starts. A threshold on a rate or a percentile passes without samples, so each scenario also has one on a counter.
+ * The options of the profile `name`, with its gates. In addition, every scenario must complete at least one journey, and more than 99 % of
+ * those that it starts. A threshold on a rate or a percentile passes without samples, so each scenario also has one on a counter.
  */
 export const profile = (name, scenarios, gates) => ({
   scenarios,
-  // Prometheus gets it as a label of every series.
+  // Becomes a label of every series in Prometheus.
   tags: { profile: name },
   thresholds: {
     http_reqs: ['count>0'],

@@ -3,8 +3,8 @@
 /** Address of the edge. */
 export const EDGE = nearby(__ENV.EDGE || 'http://localhost:8080');
 
-/** Address at which the load reaches the simulated platforms; empty for the address in the service's redirects. Within Compose, the two
- *  differ. */
+/** Address at which k6 reaches the simulated platforms. If it is empty, k6 uses the address in the service's redirects, which is for
+ *  browsers and does not work inside Compose. */
 export const SIMULATOR = __ENV.SIMULATOR || '';
 
 /** The time in seconds during which new journeys start; running ones then finish. */
@@ -12,7 +12,7 @@ export function duration(usual) {
   return seconds(__ENV.DURATION || usual);
 }
 
-/** Requests per second of the profiles whose main traffic has a rate. */
+/** Rate of a profile's main traffic, in requests per second: RATE, or `usual` if RATE is not set. */
 export function rate(usual) {
   const given = Number(__ENV.RATE || usual);
   if (!(given > 0)) {
@@ -21,7 +21,7 @@ export function rate(usual) {
   return given;
 }
 
-/** The address, if it is on this machine or names a container: load must never reach a service of third parties. */
+/** Returns an address on this machine or of a container. Refuses any other, because load must never reach a service of third parties. */
 function nearby(url) {
   const [, host = ''] = url.match(/^https?:\/\/(\[[0-9a-f:]+\]|[\w.-]+)(?::\d+)?$/) || [];
   const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;

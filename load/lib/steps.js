@@ -5,10 +5,10 @@ export const STEPS = 15;
 /** Rate of a step, as a multiple of that of the step before. */
 export const GROWTH = 1.284;
 
-/** The scenario of a step, named so that names sort like rates. */
+/** Name of a step's scenario. The names sort like the rates. */
 export const stepName = (rate) => `step_${String(rate).padStart(5, '0')}`;
 
-/** A table of the steps that began, and the knee: the last of them before a gate broke. */
+/** A table of the steps that began, and the knee: the rate of the last step before a gate broke. */
 export function knee(data, rates) {
   const steps = rates.map((rate) => step(data, rate)).filter(({ requests }) => requests > 0);
   const broken = steps.findIndex(({ held }) => !held);

@@ -139,7 +139,7 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Refused by limits',
-        description: 'Attempts per minute that exceeded a rate limit, by limiter. Good: 0, except for users who mistype.',
+        description: 'Attempts per minute that a limit rejected, by limiter. Good: 0, except for users who mistype.',
         unit: 'opm',
         query: { '{{limiter}}': perMinute(sum(rate(ours('rate_limited_total')), 'limiter')) },
         alert: 'PossibleBruteForceAttack',
@@ -176,7 +176,8 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Calls by outcome',
-        description: 'Calls to platforms per minute by outcome. Good: success; `rate_limited` waits, `refused` needs a new consent.',
+        description:
+          'Calls to platforms per minute by outcome. Good: nearly all `success`; `rate_limited` is a 429, `refused` another 4xx or a 3xx.',
         unit: 'cpm',
         query: { '{{status}}': perMinute(sum(rate(ours('social_api_calls_total')), 'status')) },
         colours: BY_OUTCOME,

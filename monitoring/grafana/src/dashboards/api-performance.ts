@@ -115,7 +115,7 @@ export const apiPerformance = dashboard('api-performance', {
       heatmap({
         title: 'Latency distribution',
         description:
-          'Number of requests by duration. Good: one band at the bottom; a second band above is a slow path, a rising one a queue.',
+          'Number of requests by duration. Good: one band at the bottom; a second band means a slow path, a rising band means a queue.',
         unit: 's',
         query: buckets(latency),
         movedBy: 'slowness',
@@ -166,7 +166,7 @@ export const apiPerformance = dashboard('api-performance', {
       timeSeries({
         title: 'Errors by type',
         description:
-          'Error responses per minute by type. Good: only client errors; `internal`, `timeout` and `unavailable` are server errors.',
+          'Error responses per minute by type. Good: no server errors: `internal`, `unavailable`, `timeout` (except 408).',
         unit: 'opm',
         query: { '{{type}}': orNone(`${perMinute(sum(rate(requests('api_errors_total')), 'type'))} > 0`, 'type') },
         stacked: true,
@@ -177,7 +177,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       timeSeries({
         title: 'Errors by route',
-        description: 'Responses with a 5xx status per minute for the ten routes with the most. Good: none.',
+        description: 'Responses with a 5xx status per minute, for the ten routes that have the most of them. Good: none.',
         unit: 'opm',
         query: { '{{route}}': orNone(top(10, perMinute(sum(rate(requests('api_errors_total', 'status=~"5.."')), 'route'))), 'route') },
         alert: 'HighErrorRate',
