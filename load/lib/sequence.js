@@ -27,8 +27,14 @@ export class Sequence {
     this.seen.push(number);
   }
 
-  /** Checks that every expected number up to `end` arrived exactly once. */
+  /** Checks that every expected number up to `end` arrived exactly once. If none
+   *  is known to be expected, at least one must arrive. */
   judge(claim, end = this.last) {
+    if (this.seen.length === 0 && (this.first === undefined || end === undefined)) {
+      missed.add(1);
+      check(end, { [claim]: () => false });
+      return;
+    }
     const first = this.first ?? this.seen[0] - 1;
     const wanted = this.seen.filter((number) => number > first && number <= end);
     const different = new Set(wanted).size;

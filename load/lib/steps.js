@@ -15,8 +15,9 @@ export function knee(data, rates) {
   const reached = broken === -1 ? steps : steps.slice(0, broken);
   const lines = steps.map(({ rate, requests, p95, p99, held }) =>
     `  ${rate}/s: ${requests} requests, p95 ${p95.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, ${held ? 'every gate held' : 'a gate broke'}`);
-  const found = reached.length === 0 ? 'none: a gate broke at the first step' : `${reached[reached.length - 1].rate} requests per second`;
-  const open = broken === -1 ? ' or more: no gate broke' : '';
+  const reason = steps.length === 0 ? 'no step began' : 'a gate broke at the first step';
+  const found = reached.length === 0 ? `none: ${reason}` : `${reached[reached.length - 1].rate} requests per second`;
+  const open = broken === -1 && steps.length > 0 ? ' or more: no gate broke' : '';
   return `${lines.join('\n')}\nknee: ${found}${open}\n`;
 }
 
