@@ -35,7 +35,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Redis',
-        description: 'Whether Redis responds to its exporter and to every selected replica. Good: up; without it the service is slower.',
+        description: 'Whether Redis responds to its exporter and to every selected replica. Good: up; without Redis the service is slower.',
         unit: 'none',
         query: `min(${from('redis', 'redis_up')} or ${ours('service_ready', 'dependency="redis"')}) or vector(0)`,
         words: { 0: ['Down', BAD], 1: ['Up', GOOD] },
@@ -51,7 +51,8 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Statement p95',
-        description: '95 % of statements finish within this time. Good: below 50 ms; 500 ms of one kind of statement raises an alert.',
+        description:
+          '95 % of statements finish within this time. Good: below 50 ms; 500 ms for one operation on one table raises an alert.',
         unit: 's',
         query: orZero(quantile(0.95, latency)),
         limits: low(0.1, 0.5),
@@ -74,7 +75,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Pool in use',
-        description: "Share of connections in use in the fullest replica's pool. Good: below 70 %; above 90 % requests wait.",
+        description: "Share of the pool's connections in use on the replica with the fullest pool. Good: below 70 %; 90 % raises an alert.",
         unit: 'percentunit',
         decimals: 0,
         query: `max(${sum(pool('used'), 'instance')} / ${sum(pool('max'), 'instance')})`,
@@ -94,7 +95,8 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Cache hits',
-        description: 'Share of lookups that the cache answers. Good: above 80 % once the cache is warm; below 50 % it is useless.',
+        description:
+          'Share of lookups that the cache answers. Good: above 80 % once the cache is warm; less than 50 % for one type raises an alert.',
         unit: 'percentunit',
         decimals: 0,
         query: orAll(ratio(hits, `(${hits} + ${misses})`)),
@@ -116,7 +118,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Latency of statements',
         description:
-          'Duration of statements, without the wait for a connection. Good: p95 below 50 ms; a p95 of 500 ms or a p99 of 1 s raises an alert (dashed).',
+          'Duration of statements, without the wait for a connection. Good: p95 below 50 ms; for one operation on one table, a p95 of 500 ms or a p99 of 1 s raises an alert (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, latency)),
@@ -147,7 +149,8 @@ export const databaseCache = dashboard('database-cache', {
       }),
       barGauge({
         title: 'Slowest tables',
-        description: 'p99 duration of statements by table over five minutes. Good: below 100 ms; 1 s of one kind of statement raises an alert.',
+        description:
+          'p99 duration of statements by table over five minutes. Good: below 100 ms; 1 s for one operation on a table raises an alert.',
         unit: 's',
         query: { '{{table}}': orNone(top(10, 'max by (table) (table:db_query_duration_seconds:p99_rate5m)'), 'table') },
         limits: low(0.1, 1),
@@ -176,7 +179,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Pool in use by replica',
-        description: "Share of each replica's connections in use. Good: below 70 %; above 90 % requests wait (dashed).",
+        description: "Share of the pool's connections in use, by replica. Good: below 70 %; 90 % raises an alert (dashed).",
         unit: 'percentunit',
         max: 1,
         query: { '{{instance}}': `${sum(pool('used'), 'instance')} / ${sum(pool('max'), 'instance')}` },
@@ -212,7 +215,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Locks by mode',
-        description: 'Held and requested locks by mode. Good: shared ones; `accessexclusivelock` blocks everything else.',
+        description: 'Held and requested locks by mode. Good: mostly shared locks; `accessexclusivelock` blocks all other use of a table.',
         unit: 'none',
         query: { '{{mode}}': orNone(`${sum(from('postgres', 'pg_locks_count'), 'mode')} > 0`, 'mode') },
         colours: { '/^accessexclusive/': 'red', '/^exclusive/': 'orange' },
@@ -222,7 +225,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Transactions',
         description:
-          'Transactions per second. Good: commits; rollbacks are abandoned requests, deadlocks are transactions that wait for each other.',
+          'Transactions per second. Good: mostly commits; rollbacks come from abandoned or failed requests, deadlocks from transactions that wait for each other.',
         unit: 'ops',
         query: {
           committed: sum(rate(database('pg_stat_database_xact_commit'))),
@@ -234,7 +237,8 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Longest transaction',
-        description: 'Age of the oldest open transaction. Good: below a second; a long one holds locks and keeps dead rows.',
+        description:
+          'Age of the oldest open transaction. Good: below a second; a long one holds locks and prevents the removal of dead rows.',
         unit: 's',
         query: { longest: max(from('postgres', 'pg_stat_activity_max_tx_duration')) },
         movedBy: 'slow-database',
@@ -255,7 +259,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Blocks',
         description:
-          'Blocks that Postgres reads per second, from memory and from disk. Good: almost none from disk; otherwise it needs more memory or an index.',
+          'Blocks that Postgres reads per second, from memory and from disk. Good: almost none from disk; otherwise Postgres needs more memory, or a table needs an index.',
         unit: 'ops',
         query: {
           'from memory': sum(rate(database('pg_stat_database_blks_hit'))),
@@ -278,7 +282,8 @@ export const databaseCache = dashboard('database-cache', {
       'Cache',
       timeSeries({
         title: 'Hit rate by type',
-        description: 'Share of lookups over five minutes that the cache answered. Good: above 80 %; below 50 % it is useless (dashed).',
+        description:
+          'Share of lookups over five minutes that the cache answered. Good: above 80 %; less than 50 % raises an alert (dashed).',
         unit: 'percentunit',
         max: 1,
         query: { '{{cache_type}}': cacheHitRate },
@@ -288,7 +293,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Lookups',
-        description: 'Lookups per second by outcome. Good: mostly hits.',
+        description: 'Hits, misses and errors per second; a failed lookup counts as a miss and as an error. Good: mostly hits.',
         unit: 'ops',
         query: { hits, misses, errors: sum(rate(ours('cache_errors_total'))) },
         colours: { '/hits/': 'green', '/misses/': 'blue', '/errors/': 'red' },
@@ -297,7 +302,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Cache errors by type',
-        description: 'Failed lookups and changes of entries per minute. Good: 0; on an error the replica reads from Postgres.',
+        description: 'Failed lookups and changes of entries per minute. Good: 0; after a failed lookup the replica reads from Postgres.',
         unit: 'opm',
         query: { '{{cache_type}}': perMinute(sum(rate(ours('cache_errors_total')), 'cache_type')) },
         alert: 'CacheErrors',
@@ -366,7 +371,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Connections of replicas',
-        description: 'Working connections to Redis by purpose. Good: one of each kind per replica.',
+        description: 'Working connections to Redis by purpose. Good: one for each purpose and replica.',
         unit: 'none',
         query: { '{{role}}': sum(ours('redis_connections_active'), 'role') },
         alert: 'RedisDown',
@@ -374,7 +379,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Clients of Redis',
-        description: 'All clients connected to Redis. Good: steady.',
+        description: 'All clients connected to Redis, and those that wait in a blocking command. Good: steady, none blocked.',
         unit: 'none',
         query: {
           connected: sum(from('redis', 'redis_connected_clients')),
@@ -384,7 +389,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       heatmap({
         title: 'Command duration distribution',
-        description: 'Number of Redis commands of the replicas by duration. Good: one band below one or two milliseconds.',
+        description: 'Number of Redis commands of the replicas by duration. Good: one band below 2 ms.',
         unit: 's',
         query: buckets(ours('redis_command_duration_seconds')),
         movedBy: 'traffic',

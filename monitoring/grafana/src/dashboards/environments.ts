@@ -46,7 +46,7 @@ export const environments = dashboard('environments', {
       }),
       stat({
         title: 'Log lines',
-        description: 'Log lines of environments stored per second. Good: follows the running environments.',
+        description: 'Stored log lines of environments per second. Good: follows the running environments.',
         unit: 'cps',
         query: sum(rate(ours('log_entries_total'))),
         movedBy: 'traffic',
@@ -157,7 +157,7 @@ export const environments = dashboard('environments', {
       heatmap({
         title: 'Duration distribution',
         description:
-          'Number of driver calls by duration, without pings. Good: stable bands; a rising one means that the engine is slowing down.',
+          'Number of driver calls by duration, without pings. Good: stable bands; a rising band means that the driver is slowing down.',
         unit: 's',
         query: buckets(ours('docker_operation_duration_seconds', 'operation!="ping"')),
         movedBy: 'traffic',
@@ -197,7 +197,8 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Jobs that did not succeed',
-        description: 'Attempts per minute that will be retried, were given up or lost. Good: few retries, none dead.',
+        description:
+          'Attempts per minute without success: `retry` (tried again later), `dead` (failed for good), `lost` (outcome not stored). Good: few retries, none dead.',
         unit: 'opm',
         query: {
           '{{kind}} {{outcome}}': perMinute(sum(rate(ours('jobs_total', ENVIRONMENT_JOBS, 'outcome!="success"')), 'kind', 'outcome')),
@@ -219,7 +220,7 @@ export const environments = dashboard('environments', {
       timeSeries({
         title: 'Running and open',
         description:
-          'Running environments, and open shells, tmux sessions and editors in them, over the whole fleet. Good: follows the number of users.',
+          'Running environments, and shells, tmux sessions and editors (open, or closed in the last week), over the whole fleet. Good: follows the number of users.',
         unit: 'none',
         query: {
           'environments running': counted('running'),
@@ -248,7 +249,7 @@ export const environments = dashboard('environments', {
       timeSeries({
         title: 'Lines by stream',
         description:
-          'Log lines of environments stored per second, by stream, and lines dropped because an environment wrote too many. Good: little `stderr`, nothing dropped.',
+          'Stored log lines of environments per second, by stream, and lines dropped because an environment wrote too many. Good: little `stderr`, nothing dropped.',
         unit: 'cps',
         query: {
           '{{stream}}': sum(rate(ours('log_entries_total')), 'stream'),

@@ -14,7 +14,8 @@ const views = ours('page_views_total', ROUTE);
 
 export const frontend = dashboard('frontend', {
   title: 'Frontend',
-  description: 'Do users see fast and complete pages? Browsers report most of the data: it is unverified, and timings may be a sample.',
+  description:
+    'Do users see fast and complete pages? Browsers report most of the data: it is unverified, and timings may come from a sample of page loads.',
   variables: [instance, route],
   rows: [
     row(
@@ -129,7 +130,7 @@ export const frontend = dashboard('frontend', {
       }),
       heatmap({
         title: 'LCP distribution',
-        description: 'Number of visitors by the time of their largest contentful paint. Good: nearly all below 2.5 s.',
+        description: 'Number of page loads by the time of their largest contentful paint. Good: nearly all below 2.5 s.',
         unit: 's',
         query: buckets(vital('lcp')),
         movedBy: 'browser-reports',
@@ -209,7 +210,8 @@ export const frontend = dashboard('frontend', {
       }),
       timeSeries({
         title: 'Failed calls by endpoint',
-        description: 'API calls of pages that failed per minute, at the server or on the network. Good: none.',
+        description:
+          'Failed API calls of pages per minute, for the five endpoints with the most, and beacons that the rate limit refused. Good: none.',
         unit: 'cpm',
         query: {
           '{{endpoint}}': orNone(top(5, perMinute(sum(rate(ours('api_calls_total', 'status=~"5xx|failed"')), 'endpoint'))), 'endpoint'),

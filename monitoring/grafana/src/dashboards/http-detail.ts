@@ -49,7 +49,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       stat({
         title: 'In flight',
-        description: 'Requests on all routes whose response has not ended. Good: a few; a steady rise means that a dependency is slow.',
+        description: 'Requests in progress on all routes. Good: a few; a steady rise means that a dependency is slow.',
         unit: 'none',
         query: inFlight,
         limits: low(100, 300),
@@ -228,7 +228,7 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Rate limits and replays',
         description:
-          'Attempts per minute that exceeded a rate limit, by limiter, and requests answered with the stored response to an earlier one (idempotency). Good: a few replays from retrying clients, and refusals only of users who mistype.',
+          'Attempts per minute that exceeded a rate or concurrency limit, by limiter, and requests answered with the stored response to an earlier one (idempotency). Good: a few replays from retrying clients, and refusals only of users who mistype.',
         unit: 'opm',
         query: {
           '{{limiter}}': perMinute(sum(rate(ours('rate_limited_total')), 'limiter')),

@@ -112,7 +112,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       table({
         title: 'Objectives',
         description:
-          'Each objective over 30 days: target, actual value, remaining budget. Good: green. monitoring/slo.yml defines which events count.',
+          'Each objective over 30 days: target, actual value, remaining budget; and its burn rate now and over an hour. Good: green. monitoring/slo.yml defines which events count.',
         unit: 'none',
         query: {
           objective: 'max by (slo) (slo:objective:ratio)',
@@ -135,7 +135,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Budget left over time',
-        description: 'Remaining share of the 30-day error budget. Good: falls no faster than time passes; below 0 the objective is missed.',
+        description: 'Remaining share of the 30-day error budget. Good: above a quarter; below 0 the objective is missed.',
         unit: 'percentunit',
         min: 'free',
         max: 1,
@@ -177,7 +177,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       'Edge',
       timeSeries({
         title: 'Responses by status',
-        description: "The edge's responses per second by status class. Good: green; 502 and 503 mean that no replica was available.",
+        description: "The edge's responses per second by status class. Good: green; 5xx includes requests that no replica answered.",
         unit: 'reqps',
         query: { '{{class}}': byClass(rate(edgeRequests()), 'code') },
         colours: BY_STATUS,
@@ -187,7 +187,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Time to first byte',
-        description: 'Time at the edge until the first byte of a successful response. Good: p95 below 300 ms (dashed).',
+        description: "Time at the edge until the first byte of a replica's response. Good: p95 below 300 ms (dashed).",
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, from('caddy', 'caddy_http_response_duration_seconds', AT_EDGE))),
@@ -218,7 +218,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'Edge and replicas',
         description:
-          'Requests per second as counted by the edge and by the replicas; probes and scrapes bypass the edge. Good: close together; the edge counts more when replicas are down.',
+          'Requests per second as counted by the edge, and by the replicas without probes and scrapes, which bypass the edge. Good: close together; the edge counts more when replicas are down.',
         unit: 'reqps',
         query: {
           edge: sum(rate(edgeRequests())),
@@ -341,7 +341,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'Samples per scrape',
         description:
-          "Samples per scrape as a share of the job's `sample_limit` in prometheus.yml, for the largest target. Good: below a third; above half raises an alert (dashed), above 1 Prometheus drops the scrape.",
+          "Samples per scrape as a share of the job's `sample_limit` in prometheus.yml, for the largest target. Good: below 33 %; more than 50 % raises an alert, and above 100 % Prometheus drops the scrape (both dashed).",
         unit: 'percentunit',
         query: { '{{job}}': max(ratio('scrape_samples_post_metric_relabeling{job=~".+"}', 'scrape_sample_limit{job=~".+"}'), 'job') },
         limits: low(0.5, 1),
@@ -370,7 +370,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Failed rule evaluations',
-        description: 'Failed rule evaluations per minute: their alerts and recorded series are missing. Good: none.',
+        description: 'Failed rule evaluations per minute. Alerts and recorded series of a failed rule are missing. Good: none.',
         unit: 'cpm',
         query: { failed: perMinute(sum(rate(prometheus('prometheus_rule_evaluation_failures_total')))) },
         colours: { '/failed/': BAD },
@@ -399,7 +399,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Notifications',
-        description: 'Notifications per minute by integration, and failed ones. Good: follows the alerts, none failed.',
+        description: 'Notifications per minute by integration, and failed attempts to send one. Good: follows the alerts, none failed.',
         unit: 'cpm',
         query: {
           '{{integration}}': orNone(`${perMinute(sum(rate(notifications), 'integration'))} and on (integration) ${used}`, 'integration'),
@@ -412,7 +412,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'Prometheus disk and memory',
         description:
-          'Blocks on disk, which first appear after two hours, and memory. Good: blocks below 5 GB, where Prometheus deletes the oldest.',
+          'Blocks on disk, which first appear after two hours, and memory. Good: blocks below 5 GB; at 5 GB Prometheus deletes the oldest.',
         unit: 'bytes',
         query: {
           blocks: sum(prometheus('prometheus_tsdb_storage_blocks_bytes')),

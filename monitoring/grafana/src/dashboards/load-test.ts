@@ -1,8 +1,8 @@
 // A load test from both sides: measured by k6 at the edge, and by the service. Panels that compare both use the same window for both.
-// The dashed lines on latency (not by scenario), failures, CPU, memory, cache hits and scheduling delay are the gates of the profile `seed`
-// (load/seed.js, crates/proofs/src/load/gates.rs). `peak` uses those on latency and failures, too.
-// k6's quantiles and shares (`_rate`) cover the whole run: their panels say so in their titles and are separate from those of the service,
-// which cover a window.
+// The dashed lines on latency (not by scenario), failures, CPU (the lower line), memory, cache hits and scheduling delay are the gates of
+// the profile `seed` (load/seed.js, crates/proofs/src/load/gates.rs). `peak` uses those on latency and failures, too.
+// k6's quantiles and shares (`_rate`) cover the whole run, and the titles of their panels say so. The figures of the service cover a
+// window, so they are on other panels.
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, GOOD, low, none, steps, WARNING } from '../colours.js';
 import { dashboard, mark, row } from '../dashboard.js';
@@ -261,7 +261,7 @@ export const loadTest = dashboard('load-test', {
       timeSeries({
         title: 'Request phases, whole run',
         description:
-          'Phases of a request at p95, in the slowest scenario since the start of the run. Good: all of it is waiting for the service; `blocked` and `connecting` are k6 and the network.',
+          'Phases of a request at p95, in the slowest scenario since the start of the run. Good: nearly all of the time is `waiting` (for the service); `blocked` and `connecting` are time in k6 and the network.',
         unit: 's',
         query: {
           blocked: orZero(`max(${k6('http_req_blocked_p95')})`),
@@ -315,14 +315,15 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Journey duration p95, whole run',
-        description: 'p95 duration of journeys by scenario since the start of the run. Good: flat; most of it is reading time.',
+        description: 'p95 duration of journeys by scenario since the start of the run. Good: flat; most of it is simulated reading time.',
         unit: 's',
         query: { '{{scenario}}': orNone(max(k6('iteration_duration_p95'), 'scenario'), 'scenario') },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Socket events',
-        description: 'Events that k6 sends and receives per second, by event. Good: none missed, none duplicated.',
+        description:
+          'Events that k6 sends and receives per second, by event. Good: follows the load profile; the panel "Events lost" counts missed and duplicated events.',
         unit: 'cps',
         query: {
           'sent {{event}}': orNone(sum(rate(k6('socket_sent_total')), 'event'), 'event'),

@@ -59,7 +59,7 @@ export const overview = dashboard('overview', {
       stat({
         title: 'Uptime',
         description:
-          'Time since the most recent start of a replica. Good: growing. A small value without a deployment means that a replica crashed.',
+          'Time since the most recent start of a replica. Good: growing. A small value without a deployment means that a replica restarted unexpectedly.',
         unit: 's',
         decimals: 1,
         query: `time() - ${max(ours('process_start_time_seconds'))}`,
@@ -266,7 +266,7 @@ export const overview = dashboard('overview', {
       timeSeries({
         title: 'Scheduling delay p95',
         description:
-          'How late timers of tasks fire: the event loop lag. Good: a few milliseconds; from 100 ms on, a task blocks a worker thread.',
+          'How late timers of tasks fire: the event loop lag. Good: a few milliseconds; from 100 ms on, a task probably blocks a worker thread.',
         unit: 's',
         query: { '{{instance}}': ours('runtime_scheduling_delay_quantile_seconds', 'quantile="0.95"') },
         limits: below(0.1),
@@ -276,7 +276,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Database',
-        description: 'Duration of statements, and their wait for a connection. Good: below 50 ms, with almost no wait.',
+        description: 'p95 of the duration of statements, and of the wait for a connection. Good: below 50 ms, with almost no wait.',
         unit: 's',
         query: {
           'statement p95': orZero(quantile(0.95, ours('db_query_duration_seconds'))),
@@ -288,7 +288,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Cache hit rate',
-        description: 'Share of lookups that the cache answers. Good: above 80 % once the cache is warm; below 50 % it is useless.',
+        description: 'Share of lookups that the cache answers. Good: above 80 % once the cache is warm; less than 50 % raises an alert.',
         unit: 'percentunit',
         max: 1,
         query: { '{{cache_type}}': cacheHitRate },
@@ -316,7 +316,7 @@ export const overview = dashboard('overview', {
       stateTimeline({
         title: 'Dependencies',
         description:
-          'Dependencies that every replica can reach. Good: all green. Postgres is required; without Redis the service is slower.',
+          'When every selected replica could reach a dependency. Good: all green. Postgres is required; without Redis the service is slower.',
         unit: 'none',
         query: { '{{dependency}}': min(ours('service_ready', 'dependency!="all"'), 'dependency') },
         words: { 0: ['unreachable', BAD], 1: ['reachable', GOOD] },
