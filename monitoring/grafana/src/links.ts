@@ -39,13 +39,13 @@ export const everywhere = [
     .icon('doc'),
 ];
 
-/** From a panel to a more detailed dashboard, with the same time range and variables. */
+/** A link from a panel to a more detailed dashboard, with the same time range and variables. */
 export const more = (name: Name) =>
   new DashboardLinkBuilder(`More: ${name}`).type(DashboardLinkType.Link).url(`/d/${uid(name)}?\${__url_time_range}&\${__all_variables}`);
 
-/** From a panel to the runbook of the alert on the same metric; the runbook links to the alert. */
+/** A link from a panel to the runbook of the alert on the same metric; the runbook links to the alert. */
 export const watched = (alert: string) =>
   new DashboardLinkBuilder(`Runbook: ${alert}`).type(DashboardLinkType.Link).url(`${RUNBOOKS}/${alert}`).targetBlank(true);
 
-/** From an alert's name in a table to its runbook. */
+/** A link from an alert's name in a table to its runbook. */
 export const ofValue = { title: 'Runbook', url: `${RUNBOOKS}/\${__value.raw}`, targetBlank: true };

@@ -31,7 +31,7 @@ const DASHBOARDS = [
   loadTest,
 ];
 
-/** Output folder; the first argument overrides it. */
+/** Output folder; the first argument overrides the default. */
 const output = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
 const folder = join(output, 'dashboards');
 
@@ -40,7 +40,7 @@ function write(file: string, content: unknown) {
 }
 
 mkdirSync(folder, { recursive: true });
-// Start with an empty folder, so that no file remains of a dashboard that no longer has a source.
+// The folder may hold files of removed dashboards.
 for (const file of readdirSync(folder)) {
   rmSync(join(folder, file));
 }

@@ -64,7 +64,7 @@ import { DATASOURCE } from './variables.js';
 
 type Builder = BarGauge | Heatmap | PieChart | Stat | StateTimeline | Table | TimeSeries;
 
-/** A panel, with its size and its cause for the dashboard. */
+/** A panel, its size, and the cause that changes it. */
 export interface Panel extends Size {
   builder: Builder;
   movedBy: Cause;
@@ -96,7 +96,7 @@ interface Content {
 /** Texts and colours for values. */
 export type Words = Record<string | number, [text: string, colour: string]>;
 
-/** The current value, or a few named ones, without history: a graph below shows it. */
+/** The current value, or a few values with names. Graphs below show the history. */
 export function stat(content: Content & { words?: Words }): Panel {
   const builder = new Stat()
     .reduceOptions(last())
@@ -142,7 +142,7 @@ export function timeSeries(content: Content & { stacked?: boolean; legend?: 'rig
   return panel(builder, content, { width: content.legend === 'right' ? 12 : 8, height: 10 });
 }
 
-/** Minimum height of an axis, so that noise near zero does not look large and the limit of a ratio stays visible. */
+/** Least upper end of an axis. Noise near zero then does not look large, and the first limit of a ratio stays visible. */
 function softMax({ unit, limits }: Content): number | undefined {
   switch (unit) {
     case 'percentunit':

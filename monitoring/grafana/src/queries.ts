@@ -1,7 +1,7 @@
 // Building blocks of queries. `ours`, `requests` and `from` select series; the other functions wrap them. Dashboards query recorded
 // series directly by name.
 
-/** Routes that are not client traffic: health checks, metrics, the API description and Socket.IO. `recording.yml` excludes the same. */
+/** Routes that are not client traffic: health checks, metrics, the API description, Socket.IO. `recording.yml` excludes these, too. */
 const EXCLUDED = '/health.*|(/api)?/metrics|/api/(docs|openapi.json)|/socket.io/';
 
 const series = (metric: string, matchers: string[]) => `${metric}{${matchers.join(', ')}}`;
@@ -12,7 +12,7 @@ export const ours = (metric: string, ...matchers: string[]) => series(metric, ['
 /** A metric with the label `route`: client requests on the selected routes and replicas. */
 export const requests = (metric: string, ...matchers: string[]) => ours(metric, 'route=~"$route"', `route!~"${EXCLUDED}"`, ...matchers);
 
-/** Requests with an outcome, which excludes disconnected clients (499): the denominator of ratios. */
+/** Requests with an outcome, for ratios. A request whose client disconnected (499) has no outcome. */
 export const answered = (...matchers: string[]) => requests('http_requests_total', 'status!="499"', ...matchers);
 
 /** A metric of another scrape job. */

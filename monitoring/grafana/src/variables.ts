@@ -34,7 +34,7 @@ export const runbooks: Builder<VariableModel> = {
       .hide(VariableHide.HideVariable)
       .current({ text: '', value: '' })
       .build(),
-    // Links to other dashboards do not contain it.
+    // Links to other dashboards do not contain this variable.
     skipUrlSync: true,
   }),
 };

@@ -21,7 +21,7 @@ export const realtime = dashboard('realtime', {
       stat({
         title: 'Bus',
         description:
-          'Whether every replica receives its own messages over the bus. Good: connected. Otherwise clients of other replicas receive no events.',
+          'Whether every replica receives its own messages over the bus. Good: connected. Events between a disconnected replica and the others are lost.',
         unit: 'none',
         query: orZero(`min(${ours('websocket_adapter_connected')})`),
         words: { 0: ['Disconnected', BAD], 1: ['Connected', GOOD] },
@@ -53,7 +53,7 @@ export const realtime = dashboard('realtime', {
       }),
       stat({
         title: 'Events sent',
-        description: 'Events sent to clients per second, counted per client. Good: more than received.',
+        description: 'Events sent to clients per second, counted per client. Good: more than clients send.',
         unit: 'cps',
         query: sum(rate(sent)),
         movedBy: 'traffic',
@@ -119,7 +119,7 @@ export const realtime = dashboard('realtime', {
       timeSeries({
         title: 'Ended by reason',
         description:
-          'Connections ended per minute, by reason. Good: `client` and `transport_close`; `draining` is a restart, `flood` and `malformed_packet` are attacks.',
+          'Connections ended per minute, by reason. Good: `client`, `logout` and `transport_close`; `draining` is a restart; `flood` and `malformed_packet` are attacks or broken clients.',
         unit: 'opm',
         query: { '{{reason}}': perMinute(sum(rate(ours('websocket_disconnections_total')), 'reason')) },
         colours: { '/flood|malformed/': 'red', '/heartbeat_timeout|transport_error/': 'orange', '/draining/': 'blue', '/client/': 'green' },
@@ -196,7 +196,7 @@ export const realtime = dashboard('realtime', {
       }),
       heatmap({
         title: 'Fan-out distribution',
-        description: 'Number of canaries by delay. Good: one band at the bottom.',
+        description: 'Number of replies to canaries by delay. Good: one band at the bottom.',
         unit: 's',
         query: buckets(ours('websocket_fanout_seconds')),
         movedBy: 'busy',
@@ -205,7 +205,7 @@ export const realtime = dashboard('realtime', {
       timeSeries({
         title: 'Canaries returned',
         description:
-          'Canaries that other replicas returned per second. Good: steady; none means that a replica is disconnected from the bus.',
+          'Replies per second from other replicas to the canaries of each replica. Good: steady; 0 means that the replica reaches no other replica over the bus.',
         unit: 'cps',
         query: { '{{instance}}': sum(rate(part(ours('websocket_fanout_seconds'), 'count')), 'instance') },
         alert: 'RealtimeAdapterDisconnected',

@@ -66,7 +66,7 @@ export const runtime = dashboard('runtime', {
       }),
       stat({
         title: 'Panics',
-        description: 'Panics in the selected time range. Good: 0. The request fails with 500, and the replica continues.',
+        description: 'Panics in the selected time range. Good: 0. A request that panics fails with 500, and the replica continues.',
         unit: 'none',
         query: sum(inShownTime(ours('uncaught_exceptions_total'))),
         limits: none,
@@ -76,7 +76,7 @@ export const runtime = dashboard('runtime', {
       stat({
         title: 'Failed tasks',
         description:
-          'Background tasks that ended before shutdown in the selected time range. Good: 0. The replica then exits and restarts.',
+          'Background tasks that ended unexpectedly in the selected time range. Good: 0. The replica of such a task exits and restarts.',
         unit: 'none',
         query: sum(inShownTime(ours('unhandled_rejections_total'))),
         limits: none,
@@ -101,7 +101,7 @@ export const runtime = dashboard('runtime', {
       stateTimeline({
         title: 'Lifecycle',
         description:
-          'State of each replica over time. Good: ready; during a rolling restart one at a time drains and returns. A gap means that the replica was down.',
+          'State of each replica over time. Good: ready; during a rolling restart, one replica at a time drains and becomes ready again. In a gap, Prometheus has no data.',
         unit: 'none',
         query: {
           '{{instance}}': `sum by (instance) (${ours('service_ready', 'dependency="all"')}) + 2 * sum by (instance) (${ours('service_draining')}) or sum by (instance) (${ours('up')}) - 1`,
@@ -113,7 +113,7 @@ export const runtime = dashboard('runtime', {
       }),
       table({
         title: 'Builds',
-        description: 'Version and start time of each replica. Good: one version, except during a rolling update.',
+        description: 'Version and uptime of each replica. Good: one version, except during a rolling update.',
         unit: 'none',
         query: `(time() - ${ours('process_start_time_seconds')}) * on (instance) group_left (version, revision, rustc) ${ours('build_info')}`,
         columns: {
@@ -176,7 +176,7 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Queue and threads',
         description:
-          'Tasks that wait for a worker, and threads, over all replicas. Good: the queue is empty; the number of blocking threads varies with sign-ins.',
+          'Tasks in the global queue, which wait for a worker, and threads, summed over all replicas. Good: the queue is empty; the number of blocking threads varies with sign-ins.',
         unit: 'none',
         query: {
           'queued tasks': sum(ours('runtime_global_queue_depth')),
@@ -217,7 +217,7 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Virtual memory',
-        description: 'Address space of each replica. Good: flat; it costs nothing by itself.',
+        description: 'Address space of each replica. Good: flat; address space alone uses no memory.',
         unit: 'bytes',
         query: { '{{instance}}': ours('process_virtual_memory_bytes') },
         movedBy: 'memory',
@@ -254,7 +254,7 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Disk',
-        description: 'Bytes per second that replicas read from and write to disks. Good: almost nothing, because they store no files.',
+        description: 'Bytes per second that replicas read from and write to disks. Good: almost nothing, because replicas store no files.',
         unit: 'Bps',
         query: {
           '{{instance}} read': rate(ours('process_disk_read_bytes_total')),
@@ -268,7 +268,7 @@ export const runtime = dashboard('runtime', {
       'Errors',
       timeSeries({
         title: 'Panics and failed tasks',
-        description: 'Panics, and background tasks that ended with an error, per minute. Good: 0.',
+        description: 'Panics, and background tasks that ended unexpectedly, per minute. Good: 0.',
         unit: 'opm',
         query: {
           panics: perMinute(sum(rate(ours('uncaught_exceptions_total')))),
