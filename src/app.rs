@@ -1,4 +1,4 @@
-//! Builds and runs the service, for `main` and for the tests. No other module constructs its parts.
+//! Builds the service from its parts, and runs it. `main` and the tests call this module.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -187,7 +187,7 @@ impl App {
         Ok(self.background.state.db.migrate(|_| ()).await?)
     }
 
-    /// Makes the account with this e-mail an admin. When this returns, every replica applies the change.
+    /// Makes the account with this e-mail an admin. Once this returns, every replica treats the account as an admin.
     ///
     /// # Errors
     /// When no account has this e-mail, or the database is unavailable.
@@ -201,7 +201,7 @@ impl App {
     /// Runs until `stop` completes, then shuts down gracefully; see [`shutdown`](crate::shutdown).
     ///
     /// # Errors
-    /// When a background task or the server ends before `stop` completes.
+    /// When the runtime cannot take over the listener, or a background task or the server ends before `stop` completes.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, background } = self;
         let Parts { config, metrics, .. } = &*background.state;
@@ -282,7 +282,7 @@ impl Background {
     }
 }
 
-/// Starts a task after the schema is migrated, because it needs the tables.
+/// Runs a task after the schema is migrated, because the task needs the tables.
 fn after_migration(health: &Health, task: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
     let health = health.clone();
     async move {

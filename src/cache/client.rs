@@ -2,7 +2,7 @@
 //! commands, and one that subscribes to a channel.
 //!
 //! Without a connection, a command fails at once instead of waiting, so that an unavailable or hanging Redis does not delay
-//! requests. This module measures every command and every attempt to connect.
+//! requests. This module measures every command that it sends and every attempt to connect.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Outcome, RedisCommand, RedisRole, Severity, SystemError};
 
-/// Interval of pings while connected, and of attempts to connect while disconnected.
+/// Longest pause between pings while connected, and between attempts to connect while disconnected.
 const BEAT: Duration = Duration::from_millis(250);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -133,8 +133,8 @@ impl RedisClient {
         self.run::<Value>(RedisCommand::Publish, redis::cmd("PUBLISH").arg(channel).arg(message)).await.map(drop)
     }
 
-    /// Discards the current connection, and runs the command as the first one on the next connection. If `matters_for` has passed by
-    /// then, the command does not run. A later command with the same key replaces an earlier one.
+    /// Discards the current connection, and runs the command on the next connection before callers can use it. If `matters_for` has
+    /// passed by then, the command does not run. A later command with the same key replaces an earlier one.
     pub fn run_before_next_use(&self, key: String, command: Cmd, matters_for: Duration) {
         let until = Instant::now() + matters_for;
         let mut pending_invalidations = self.0.pending_invalidations.lock();
@@ -215,7 +215,7 @@ impl RedisClient {
             let Some((key, command, until)) = next else { return Ok(()) };
             self.run_on(connection.clone(), RedisCommand::Eval, &command).await?;
             let mut pending_invalidations = self.0.pending_invalidations.lock();
-            // A newer command with the same key has not run yet.
+            // Keep a newer command with the same key: it has not run yet.
             if pending_invalidations.get(&key).is_some_and(|(_, later)| *later == until) {
                 pending_invalidations.remove(&key);
             }

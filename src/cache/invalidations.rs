@@ -62,7 +62,8 @@ impl Cache {
         db.clone().listen(invalidations::CHANNEL, || notified.notify_one()).await;
     }
 
-    /// Reads and applies the invalidations. Runs until the task is dropped. The cache serves no entry before the first read.
+    /// Reads and applies the invalidations. Runs until the task is dropped. The cache serves no entry before the second read: the first
+    /// read acquires the lease, and only a read with a lease permits serving.
     pub async fn follow(self) {
         let mut reader = Reader { applied: None, oldest: "0".to_owned(), seen: HashSet::new(), leased_until: None };
         let mut ticks = ticks(POLL_INTERVAL);

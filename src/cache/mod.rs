@@ -39,8 +39,8 @@ const TOMBSTONE_MARK: char = '!';
 const REMOVE: &str = "local found = redis.pcall('GET', KEYS[1])
 if type(found) == 'string' and string.sub(found, 1, #ARGV[1]) == ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
-/// Maximum number of loads of a value that keeps changing. After that many, a last load is returned without being stored, because the
-/// entry may never be stable.
+/// Maximum number of attempts to load and store a value that keeps changing. After them, one more load is returned but not stored,
+/// because the entry may never be stable.
 const MAX_LOADS: u32 = 3;
 /// Maximum number of flights at a time.
 const FLIGHTS: u64 = 10_000;
@@ -194,7 +194,7 @@ impl Cache {
         self.removals.fetch_add(1, Ordering::AcqRel);
         let key = self.key(*cache, entry);
         let of_change = format!("{TOMBSTONE_MARK}{transaction}@");
-        // Tombstones are unique, so that a load can tell whether this one was there when it began.
+        // Tombstones are unique, so that a load can tell whether a tombstone appeared after the load began.
         let tombstone = format!("{of_change}{}", Uuid::new_v4());
         let mut command = redis::cmd("EVAL");
         command.arg(REMOVE).arg(1).arg(&key).arg(of_change).arg(tombstone).arg(millis(self.tombstone));

@@ -1,5 +1,5 @@
 //! A limit is a leaky bucket: it holds up to `burst` counts and loses one every interval (GCRA). `script` does this arithmetic
-//! in Redis, [`State`] in memory, and one table of `tests/api/throttle_windows.rs` tests both.
+//! in Redis, and [`State`] does it in memory. One table of `tests/api/throttle_windows.rs` tests both.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::metrics::labels::Limiter;
 pub struct Rate {
     /// Counts that a bucket holds when full.
     pub burst: u32,
-    /// Time in which it leaks one count.
+    /// Time in which the bucket leaks one count.
     pub interval: Duration,
 }
 
@@ -82,7 +82,7 @@ pub fn digest(parts: &[&str]) -> String {
 pub enum Refusal {
     /// The bucket at this index is full; it admits one more after `wait`.
     Full { bucket: usize, wait: Duration },
-    /// The bucket would overflow if all attempts in progress failed, or too many are in progress.
+    /// The bucket would overflow if this attempt and all attempts in progress failed, or too many attempts are in progress.
     Busy,
 }
 

@@ -22,7 +22,7 @@ use super::RedisClient;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Limiter, RedisCommand};
 
-/// `Retry-After` when too many attempts are in progress: they end soon.
+/// `Retry-After` when attempts in progress leave no room for another: they end soon.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// An attempt was refused by a limit.
@@ -111,7 +111,8 @@ impl Throttle {
     /// Reserves a slot for an attempt in every bucket, or in none.
     ///
     /// # Errors
-    /// [`Throttled`] when a bucket is full or would overflow if all attempts in progress failed, or when too many are in progress.
+    /// [`Throttled`] when a bucket is full, when it would overflow if this attempt and all attempts in progress failed, or when too
+    /// many attempts are in progress.
     pub async fn begin(&self, buckets: Vec<Bucket>) -> Result<Attempt, Throttled> {
         let Inner { redis, prefix, lease, local, clock, .. } = &*self.0;
         let id = Uuid::new_v4();
