@@ -27,7 +27,7 @@ const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret",
 /// The configuration of a replica.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// Where the service runs; production rejects known default secrets
+    /// Where the service runs; production rejects unsafe settings
     #[arg(long, env = "ENVIRONMENT", value_name = "ENVIRONMENT", default_value = "development")]
     pub environment: Environment,
     /// Address and port to listen on; port 0 selects a free port
@@ -42,7 +42,7 @@ pub struct Config {
     /// Networks of proxies whose X-Forwarded-For header is trusted, comma-separated; `none` to trust no proxy
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128")]
     pub trusted_proxies: Networks,
-    /// Dependencies that the replica requires to be ready, comma-separated; must include postgres
+    /// Dependencies that must be up before the replica is ready, comma-separated; must include postgres
     #[arg(
         long,
         env = "READINESS_REQUIRES",
@@ -94,17 +94,17 @@ pub struct Config {
     /// Time at shutdown for which the replica reports that it is not ready but still accepts connections
     #[arg(long, env = "DRAIN_DELAY", value_name = "DRAIN_DELAY", default_value = "5s", value_parser = duration)]
     pub drain_delay: Duration,
-    /// Maximum time for requests in flight when the replica shuts down
+    /// Maximum time for requests in flight and running jobs when the replica shuts down
     #[arg(long, env = "DRAIN_TIMEOUT", value_name = "DRAIN_TIMEOUT", default_value = "20s", value_parser = duration)]
     pub drain_timeout: Duration,
 
-    /// Maximum number of Socket.IO connections per address on this replica
+    /// Maximum number of Socket.IO connections per address (IPv6: per /64 network) on this replica
     #[arg(long, env = "SOCKETS_PER_ADDRESS", value_name = "SOCKETS_PER_ADDRESS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     pub sockets_per_address: u32,
     /// Maximum number of Socket.IO connections per account on this replica
     #[arg(long, env = "SOCKETS_PER_USER", value_name = "SOCKETS_PER_USER", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
     pub sockets_per_user: u32,
-    /// Maximum rate of events per second from one Socket.IO connection; bursts may be twice as large
+    /// Maximum number of events per second from one Socket.IO connection; a burst may have twice as many
     #[arg(long, env = "SOCKET_EVENTS_PER_SECOND", value_name = "SOCKET_EVENTS_PER_SECOND", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub socket_events_per_second: u32,
     /// Interval of pings to a Socket.IO connection; a ping also ends a long poll
@@ -123,22 +123,22 @@ pub struct Config {
     /// Time after its login at which a session ends
     #[arg(long, env = "SESSION_LIFETIME", value_name = "SESSION_LIFETIME", default_value = "30d", value_parser = limit)]
     pub session_lifetime: Duration,
-    /// Burst of failed logins to one account from one device or address; refills over the login window
+    /// Allowance of failed logins to one account from one device or address (IPv6: /64 network); refills over `LOGIN_WINDOW`
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_account: u32,
-    /// Burst of failed logins to one account from all unknown clients together; refills as fast as `LOGIN_ATTEMPTS_PER_ACCOUNT`
+    /// Allowance of failed logins to one account from all unknown clients together; refills as fast as `LOGIN_ATTEMPTS_PER_ACCOUNT`
     #[arg(long, env = "LOGIN_ATTEMPTS_BY_STRANGERS", value_name = "LOGIN_ATTEMPTS_BY_STRANGERS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_by_strangers: u32,
-    /// Burst of failed logins to any account from one address; refills over the login window
+    /// Allowance of failed logins from one address (IPv6: /64 network), except from known devices; refills over `LOGIN_WINDOW`
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ADDRESS", value_name = "LOGIN_ATTEMPTS_PER_ADDRESS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_address: u32,
-    /// Maximum number of concurrent logins from one address
+    /// Maximum number of concurrent logins from one address (IPv6: /64 network)
     #[arg(long, env = "LOGINS_AT_ONCE_PER_ADDRESS", value_name = "LOGINS_AT_ONCE_PER_ADDRESS", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub logins_at_once_per_address: u32,
-    /// Time over which the limits on failed logins refill
+    /// Time in which `LOGIN_ATTEMPTS_PER_ACCOUNT` and `LOGIN_ATTEMPTS_PER_ADDRESS` refill completely
     #[arg(long, env = "LOGIN_WINDOW", value_name = "LOGIN_WINDOW", default_value = "15m", value_parser = limit)]
     pub login_window: Duration,
-    /// Maximum number of registration attempts per minute from one address; a burst may use all of them
+    /// Maximum number of registration attempts per minute from one address (IPv6: /64 network); all of them may come at once
     #[arg(long, env = "REGISTRATIONS_PER_MINUTE", value_name = "REGISTRATIONS_PER_MINUTE", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub registrations_per_minute: u32,
 
@@ -175,10 +175,10 @@ pub struct Config {
     /// Mean number of log lines per second from a container of the sim driver
     #[arg(long, env = "SIM_LINES_PER_SECOND", value_name = "SIM_LINES_PER_SECOND", default_value = "1")]
     pub sim_lines_per_second: f64,
-    /// Random seed of the sim driver; the same seed yields the same behavior
+    /// Random seed for the delays, failures and log lines of the sim driver
     #[arg(long, env = "SIM_SEED", value_name = "SIM_SEED", default_value = "1")]
     pub sim_seed: u64,
-    /// Number of background jobs that this replica runs concurrently
+    /// Maximum number of background jobs that this replica runs concurrently
     #[arg(long, env = "JOB_WORKERS", value_name = "JOB_WORKERS", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub job_workers: u32,
 
@@ -194,14 +194,14 @@ pub struct Config {
     /// Maximum duration of a sign-in with a platform
     #[arg(long, env = "OAUTH_LIFETIME", value_name = "OAUTH_LIFETIME", default_value = "10m", value_parser = limit)]
     pub oauth_lifetime: Duration,
-    /// Maximum number of redirects to and from platforms per minute for one address; a sign-in takes two
+    /// Maximum number of redirects to and from platforms per minute for one address (IPv6: /64 network); a sign-in takes two
     #[arg(long, env = "OAUTH_PER_MINUTE", value_name = "OAUTH_PER_MINUTE", default_value = "120", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub oauth_per_minute: u32,
 
-    /// Share of visits for which browsers report loading times, 0 to 1; page views and errors are always reported
+    /// Share of page loads for which browsers report timings, 0 to 1; page views and errors are always reported
     #[arg(long, env = "RUM_SAMPLE", value_name = "RUM_SAMPLE", default_value = "1")]
     pub rum_sample: f64,
-    /// Maximum number of beacons per minute from one address to this replica
+    /// Maximum number of beacons per minute from one address (IPv6: /64 network) to this replica
     #[arg(long, env = "BEACONS_PER_MINUTE", value_name = "BEACONS_PER_MINUTE", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
     pub beacons_per_minute: u32,
 
@@ -282,7 +282,7 @@ impl Config {
         Self { listen_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..self }
     }
 
-    /// Whether browsers reach the service over TLS, so that cookies can be Secure.
+    /// Whether browsers reach the service over TLS. Only then can cookies be Secure.
     #[must_use]
     pub fn secure(&self) -> bool {
         self.public_url.scheme() == "https"

@@ -1,5 +1,5 @@
-//! The right of one replica to serve cached entries. Each read of the invalidations grants this right for a short time. A change can
-//! wait until every replica has applied the change's invalidations or has lost the right.
+//! The right of one replica to serve cached entries. The replica keeps this right only while it reads the invalidations regularly. A
+//! change can wait until every replica has applied the change's invalidations or has lost the right.
 //! [`invalidations`](super::invalidations) records, reads and applies invalidations.
 
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Invalidations {
         self.0.published.subscribe()
     }
 
-    /// Extends the right to serve cached entries.
+    /// Extends the right to serve cached entries until `end`.
     pub fn trust_until(&self, end: Instant) {
         self.0.trusted_until.store(millis(end.saturating_duration_since(self.0.started)), Ordering::Release);
     }

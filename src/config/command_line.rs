@@ -1,7 +1,7 @@
 //! The command line of `vitrine`: its commands, and the sources of the variables.
 //!
-//! Variables come from the environment; secrets may also come from a file named by `<NAME>_FILE`. An empty variable counts as absent,
-//! because Compose writes `NAME=` for `${NAME:-}`. No other module reads the environment.
+//! A variable comes from an argument or from the environment. A secret may also come from the file that `<NAME>_FILE` names. An empty
+//! variable counts as absent, because Compose writes `NAME=` for `${NAME:-}`. No other module reads the environment.
 
 use std::path::Path;
 

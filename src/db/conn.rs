@@ -23,7 +23,8 @@ pub struct Conn {
     connection: Option<PoolConnection<Postgres>>,
     /// For background work: the permit that bounds its connections.
     share: Option<OwnedSemaphorePermit>,
-    /// A statement has begun and has not ended, or the connection is broken: it must not return to the pool.
+    /// The connection must not return to the pool: a statement has begun and has not ended, or the last one failed as
+    /// [`StoreError::Unavailable`].
     busy: bool,
     in_transaction: bool,
     /// Callbacks to run after the commit.
@@ -108,8 +109,8 @@ impl Conn {
         self.execute(Query::Begin, sqlx::query("BEGIN")).await.map(drop)
     }
 
-    /// Runs `callback` after the commit, and never if the transaction is rolled back. It serves code that writes into a transaction
-    /// which its caller commits.
+    /// Runs `callback` after a successful commit, and never if the transaction is rolled back. Use it in code whose caller commits the
+    /// transaction.
     pub fn when_committed(&mut self, callback: impl FnOnce() + Send + 'static) {
         self.callbacks.push(Box::new(callback));
     }
@@ -117,7 +118,7 @@ impl Conn {
     /// Commits the transaction, then runs its callbacks.
     ///
     /// # Errors
-    /// See [`StoreError`]; after a timeout, the outcome of the commit is unknown.
+    /// See [`StoreError`]. After [`StoreError::Timeout`] or [`StoreError::Unavailable`], the outcome of the commit is unknown.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.execute(Query::Commit, sqlx::query("COMMIT")).await?;
         self.in_transaction = false;

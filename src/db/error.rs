@@ -17,7 +17,7 @@ pub enum StoreError {
     /// The row violates the unique constraint of this name.
     #[error("the row violates the constraint {0}")]
     Conflict(String),
-    /// Any other error: a bug in this service.
+    /// Any other error, usually a bug in this service.
     #[error("the database statement failed")]
     Internal(#[source] Arc<sqlx::Error>),
 }
@@ -25,7 +25,8 @@ pub enum StoreError {
 /// Converts the text of a column.
 ///
 /// # Errors
-/// When `parse` does not know the text, because a newer replica wrote it. Replacing it with a default could wrongly grant or deny access.
+/// When `parse` does not know the text, for example because a newer replica wrote it. A default instead of the text could wrongly grant
+/// or deny access.
 pub fn known<T>(column: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
     parse(text).ok_or_else(|| StoreError::from(sqlx::Error::Decode(format!("unknown {column} {text}").into())))
 }
@@ -50,7 +51,8 @@ impl From<sqlx::Error> for StoreError {
             "40001" | "40P01" | "55P03" => Self::Contended,
             // Undefined table or column: this replica already serves requests, but its migrations have not run yet.
             "42P01" | "42703" => Self::Unavailable(Arc::new(error)),
-            // Shutting down, starting, too many connections, read-only after a failover, idle for too long, broken connection.
+            // Shutting down, starting, too many connections, read-only after a failover, idle for too long in a transaction,
+            // broken connection.
             code if code.starts_with("57P") || code.starts_with("08") || matches!(code, "53300" | "25006" | "25P03") => {
                 Self::Unavailable(Arc::new(error))
             }

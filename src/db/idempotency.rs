@@ -33,7 +33,7 @@ pub struct Outcome<T> {
 /// Why a request with a key is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The first request with this key is still in progress.
+    /// Another request with this key is in progress.
     #[error("a request with this key is in progress")]
     InProgress,
     /// The key belongs to a request with another operation or body.
@@ -56,7 +56,7 @@ impl IdempotentRequest {
         Self { scope, key, fingerprint: hash.finalize().to_vec() }
     }
 
-    /// Looks up the stored result. For a new request, returns `None` and locks the key until the transaction ends.
+    /// Locks the key until the transaction ends, and looks up the stored result. Returns `None` for a new request.
     async fn claim<T: DeserializeOwned>(&self, tx: &mut Conn) -> Result<Option<T>, Refusal> {
         let lock = format!("{}/{}", self.scope, self.key);
         let held = sqlx::query!(r#"SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS "held!""#, lock);

@@ -2,8 +2,9 @@
 //! `cache/invalidations.rs` applies them; `docs/adr/0018-revocation.md` explains why they are rows.
 //!
 //! Transactions do not commit in the order of their numbers, so a reader of "all rows after the last one" would miss some. A reader
-//! therefore keeps the snapshot of its last read, and `oldest`: the number of the oldest transaction that was still running then. Every
-//! transaction whose rows the snapshot lacks has that number or a higher one, so the next read starts there.
+//! therefore keeps `oldest`: the number of the oldest transaction that was still running at its last read. Every transaction whose rows
+//! this read missed has that number or a higher one, so the next read starts there. The reader also keeps the snapshot of its last read:
+//! the next read reports it as applied.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use super::{Db, StoreError};
 use crate::metrics::labels::Query;
 
-/// Maximum duration of the migrations. It is generous: replicas of the previous release keep running meanwhile, so every migration
-/// must be short.
+/// Maximum duration of the migrations, including the wait for another migrating replica. It is rarely reached: every migration must be
+/// short, because replicas of the previous release keep running meanwhile.
 const LIMIT: Duration = Duration::from_mins(2);
 /// Interval at which to check whether other sessions block a running migration.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,8 +26,8 @@ impl Db {
     /// Migrates the schema. Replicas that start together take turns: the migrator holds an advisory lock.
     /// `on_wait` receives the application names of the sessions that block the migration, whenever they change.
     ///
-    /// The connection is always closed, because sqlx releases its lock only after a success. Otherwise, a replica whose migration
-    /// fails would block all others until its process ends.
+    /// The connection is always closed. sqlx releases its lock only after a success, and a replica whose migration fails must not block
+    /// the others.
     ///
     /// # Errors
     /// When the database is unavailable, a migration fails, or the migrations do not end within two minutes.

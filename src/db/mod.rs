@@ -1,4 +1,4 @@
-//! Postgres: the pool, deadlines, and the only path from a statement to its result and its metrics.
+//! Postgres: the pool, the deadlines, and [`Conn`], which executes and measures the statements of the features.
 //!
 //! The statements belong to the `store.rs` of the feature that owns the table. A store takes a [`Conn`], so that the service
 //! decides where a transaction begins and ends.
@@ -29,10 +29,10 @@ use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
-/// Time for the network, added to the statement timeout. After both, the connection is closed.
+/// Time for the network, added to the statement timeout. The connection is closed when their sum has passed without a result.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
-/// Maximum time for which a transaction may be idle, so that a frozen or disconnected replica releases its locks. Well below a job's
-/// lease.
+/// Maximum time for which a transaction may be idle, so that a frozen or disconnected replica releases its locks. It is well below
+/// the lease of a job.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Idle time after which a connection is pinged before use. sqlx already pings it on return to the pool. A second ping costs a round
@@ -103,7 +103,8 @@ impl Db {
     /// Takes a connection from the pool.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when none is free within `DATABASE_ACQUIRE_TIMEOUT`.
+    /// [`StoreError::Unavailable`] when none is free or can be opened within `DATABASE_ACQUIRE_TIMEOUT`; [`StoreError::Timeout`] when the
+    /// pool does not report this in time. The wait of background work for its half of the pool has no limit.
     pub async fn acquire(&self) -> Result<Conn, StoreError> {
         if self.faults.bypasses_pool() {
             return self.acquire_reserved().await;
@@ -130,7 +131,7 @@ impl Db {
     /// Takes a connection and begins a transaction: [`Conn::commit`] commits it, a drop rolls it back.
     ///
     /// # Errors
-    /// As [`Self::acquire`].
+    /// As [`Self::acquire`]; when the database fails.
     pub async fn begin(&self) -> Result<Conn, StoreError> {
         let mut conn = self.acquire().await?;
         conn.begin().await?;
@@ -145,7 +146,7 @@ impl Db {
         self.acquire_reserved().await?.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
     }
 
-    /// Takes the reserved connection outside the pool, for short work that must succeed while the pool is exhausted.
+    /// Takes the reserved connection outside the pool, for short work that must succeed even while the pool is exhausted.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -167,7 +168,8 @@ impl Db {
         }
     }
 
-    /// Calls `wake` after each notification on a channel, and whenever one may have been lost. Runs until the task is dropped.
+    /// Calls `wake` after each notification on a channel, and sometimes without one, because a notification may have been lost. Runs
+    /// until the task is dropped.
     /// Only one task may listen, because there is only one connection for it.
     pub async fn listen(self, channel: &str, wake: impl Fn() + Send + Sync) {
         listen::listen(&self.listening, channel, self.deadline, wake).await;
@@ -194,7 +196,7 @@ impl Db {
     }
 }
 
-/// On false or an error, the pool closes the connection and opens another.
+/// On an error, the pool closes the connection and opens another.
 async fn is_usable(connection: &mut PgConnection, meta: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
     if meta.idle_for > TRUSTED_FOR {
         connection.ping().await?;

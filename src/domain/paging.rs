@@ -15,9 +15,9 @@ use uuid::Uuid;
 pub const DEFAULT_LIMIT: u8 = 20;
 /// Maximum page size.
 ///
-/// Statements that join tables repeat it, plus one, as a fixed limit in a subquery. Postgres assumes that a limit passed as a
-/// parameter is a tenth of the rows. In a large table, such a plan seems so expensive that Postgres plans the statement again for
-/// each execution. Planning takes longer than the execution itself.
+/// Statements that join tables repeat this maximum, plus one, as a fixed limit in a subquery. Postgres assumes that a limit passed as a
+/// parameter is a tenth of the rows. For a large table, a plan for so many rows seems so expensive that Postgres plans the statement
+/// again for each execution. Planning takes longer than the execution itself.
 pub const MAX_LIMIT: u8 = 100;
 const _: () = assert!(MAX_LIMIT == 100, "change the fixed limits of the statements in features/projects too");
 /// Exclusive upper bound of times in cursors, in microseconds (the year 8820). The first byte alone shows whether a time is below it.
@@ -31,7 +31,7 @@ pub trait Cursor: Sized + PartialEq {
     fn start() -> Self;
     /// The bytes that a cursor encodes.
     fn to_cursor(&self) -> Vec<u8>;
-    /// Decodes [`Self::to_cursor`]; `None` for a cursor of another kind.
+    /// Decodes [`Self::to_cursor`]; `None` for a cursor of another kind or out of range.
     fn from_cursor(bytes: &[u8]) -> Option<Self>;
 }
 

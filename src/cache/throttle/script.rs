@@ -1,7 +1,7 @@
 //! The arithmetic of `bucket` in Redis: one script admits an attempt in all of its buckets or in none, another ends it.
 //!
 //! A bucket is two keys: the time at which it will be empty, and a sorted set of the attempts in progress, by lease expiry.
-//! Both keys expire. Times are whole microseconds of the clock of Redis; a double represents them exactly.
+//! Both keys expire. Times are whole microseconds; the numbers of Lua (doubles) represent them exactly.
 
 use std::time::Duration;
 
@@ -23,7 +23,9 @@ local function count(i, interval, capacity)
 end
 ";
 
-/// ARGV: the time or 0, the attempt or nothing, its lease; then for each bucket its interval, capacity and concurrency limit.
+/// ARGV: the time, or 0 to use the clock of Redis; the attempt's identifier, or an empty text to count immediately; the attempt's lease.
+/// Then for each bucket its interval, capacity and concurrency limit.
+///
 /// Returns `{0, 0}` when it admits the attempt. Otherwise returns the number of the refusing bucket and the time until the bucket has room.
 /// The time is -1 when the bucket has room now, but attempts in progress are too many or may fill it.
 const ADMIT: &str = r"
@@ -47,7 +49,8 @@ end
 return {0, 0}
 ";
 
-/// ARGV: the time or 0, the attempt, 1 if it failed; then for each bucket its interval and capacity.
+/// ARGV: the time, or 0 to use the clock of Redis; the attempt's identifier; 1 if the attempt failed, else 0. Then for each bucket its
+/// interval and capacity.
 const SETTLE: &str = r"
 for i = 1, #KEYS / 2 do
   redis.call('ZREM', KEYS[2 * i], ARGV[2])
@@ -56,7 +59,7 @@ end
 return 0
 ";
 
-/// The number of the refusing bucket, from 1 (0 when admitted), and the microseconds to wait.
+/// The reply of `ADMIT`: the number of the refusing bucket, from 1 (0 when admitted), and the microseconds to wait (-1 when busy).
 pub type Reply = (usize, i64);
 
 /// The command that reserves slots for an attempt. If `attempt` is `None`, the command counts immediately and reserves nothing.
