@@ -1,5 +1,5 @@
-//! Fault injection, as the *injection points* see it. Each injection point asks the [`FaultInjector`] with one call whether it must fail
-//! now. With `FAULTS` off there are no faults, and the check costs nothing.
+//! Fault injection at the *injection points*. Each injection point asks the [`FaultInjector`] for a fault to inject now. With `FAULTS` off,
+//! the injector has no faults and answers at once.
 //!
 //! | injection point | asks |
 //! | --- | --- |
@@ -37,13 +37,13 @@ pub struct Fault {
     pub id: Uuid,
     /// The affected replica; `None` affects all.
     pub replica: Option<String>,
-    /// The share of calls that it affects, in percent; for [`Effect::Block`], the share of time.
+    /// The share of calls that the fault affects, in percent; for [`Effect::Block`], the share of time.
     pub percent: u8,
     /// The injected failure.
     pub effect: Effect,
-    /// When it was created or last replaced.
+    /// When the fault was created or last replaced.
     pub begun_at: OffsetDateTime,
-    /// When it expires.
+    /// When the fault expires.
     pub expires_at: OffsetDateTime,
 }
 
@@ -93,9 +93,9 @@ pub enum Effect {
     },
     /// Drops Socket.IO events to clients.
     DropEvent {},
-    /// Makes calls of the environment driver fail.
+    /// Makes calls of the environment driver fail, or delays them.
     Driver {
-        /// Delay in milliseconds (default: calls fail instead).
+        /// Delay in milliseconds (default: calls fail without delay).
         #[serde(skip_serializing_if = "Option::is_none")]
         delay_ms: Option<u32>,
         /// The affected call (default: all).
@@ -104,7 +104,7 @@ pub enum Effect {
     },
     /// Refuses password logins as if the password were wrong, except those of admins.
     Login {},
-    /// Ends a background task, so that the replica shuts down and is restarted.
+    /// Ends a background task. The replica then shuts down and is restarted.
     Task {},
 }
 
@@ -136,7 +136,7 @@ pub enum Failure {
     Panic,
 }
 
-/// An injected failure of a driver call.
+/// An injected fault of a driver call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallFault {
     /// The call fails.
@@ -213,7 +213,8 @@ impl FaultInjector {
         })
     }
 
-    /// Whether this task is exempt and must bypass the pool: delayed statements may have exhausted it.
+    /// Whether statements of this task are exempt while a fault delays others. The task must then bypass the pool, because the delayed
+    /// statements may have exhausted the pool.
     #[must_use]
     pub fn bypasses_pool(&self) -> bool {
         let (Some(inner), true) = (&self.0, is_exempt()) else { return false };
@@ -228,7 +229,7 @@ impl FaultInjector {
         self.inject(|effect| matches!(effect, Effect::DropEvent {}).then_some(())).is_some()
     }
 
-    /// The failure to inject into a driver call.
+    /// The failure or delay to inject into a driver call.
     #[must_use]
     pub fn driver(&self, call: DriverOperation) -> Option<CallFault> {
         self.inject(|effect| match effect {
@@ -245,7 +246,8 @@ impl FaultInjector {
         self.inject(|effect| matches!(effect, Effect::Login {}).then_some(())).is_some()
     }
 
-    /// Selects the first unexpired fault that `answer` accepts, each with a probability of its `percent`, and counts it.
+    /// Injects at most one fault and counts it. Tries the unexpired faults that `answer` accepts, in order. Each takes effect with a
+    /// probability of its `percent`; the first that does ends the search.
     fn inject<T>(&self, answer: impl Fn(&Effect) -> Option<T>) -> Option<T> {
         let inner = self.0.as_ref()?;
         let faults = inner.faults.read();
@@ -262,12 +264,13 @@ impl FaultInjector {
     }
 }
 
-/// Runs a future. Its statements are exempt from fault injection. While a fault delays other statements, it uses the reserved connection.
+/// Runs a future and exempts its statements from fault injection. While a fault delays other statements, the future uses the reserved
+/// connection outside the pool.
 pub async fn exempt<F: Future>(future: F) -> F::Output {
     EXEMPT.scope((), future).await
 }
 
-/// The tables that faults can target.
+/// The tables that faults can target, and `transaction` for `BEGIN` and `COMMIT`.
 #[must_use]
 pub fn tables() -> BTreeSet<&'static str> {
     Query::MEMBERS.iter().filter(|query| !is_vital(**query)).map(|query| query.table()).collect()
@@ -296,13 +299,14 @@ fn millis(delay: u32) -> Duration {
 }
 
 impl Query {
-    /// The table of the statement.
+    /// The label `table` of the statement.
     fn table(self) -> &'static str {
         self.values().last().copied().unwrap_or_default()
     }
 }
 
-/// Exempt routes: routes that report the state of the service, and routes that an admin needs to end a fault.
+/// The routes that report the state of the service, and those that an admin needs to end a fault. They are exempt, with every route below
+/// them.
 const EXEMPT_ROUTES: [&str; 9] =
     ["/health", "/metrics", "/api/metrics", "/api/faults", "/studio/faults", "/login", "/api/auth/login", "/assets", "/favicon.ico"];
 
@@ -317,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_that_an_admin_needs_are_exempt_and_similar_ones_are_not() {
+    fn exempt_routes_include_the_routes_below_them_and_no_others() {
         for route in ["/health", "/health/ready", "/metrics", "/api/metrics", "/api/faults/{id}", "/login", "/assets/{file}"] {
             assert!(is_exempt_route(route), "{route}");
         }

@@ -1,7 +1,7 @@
-//! The device cookie. It distinguishes a browser that has signed in to an account before from a stranger. It does not authenticate anybody.
+//! The device cookie. By this cookie, an account recognizes a browser that has signed in before. The cookie authenticates nobody.
 //!
-//! The cookie is sealed for its account and holds only a random number and an expiry, so it can be neither forged nor moved to another
-//! account, and no store has to keep it. Without `TOKEN_KEYS`, only the process that sealed it can open it.
+//! The cookie is sealed for its account: nobody can forge it or use it for another account. It holds only a random number and an expiry;
+//! no store keeps a copy. Without `TOKEN_KEYS`, a cookie can be opened only by the process that sealed it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::sealing::Keyring;
 
-/// How long a device or a network stays known after its last sign-in.
+/// How long a device or a network stays known after the last sign-in from it. A registration counts as a sign-in.
 pub const KNOWN_FOR: Duration = Duration::days(90);
 
 const ID_BYTES: usize = 16;
@@ -25,7 +25,7 @@ pub fn open(keys: &Keyring, account: &str, cookie: &str, now: OffsetDateTime) ->
     (i64::from_be_bytes(until) > now.unix_timestamp()).then(|| Uuid::from_bytes(*id))
 }
 
-/// Seals the cookie of a device that has just signed in to an account.
+/// Seals the cookie of a device for an account. The cookie expires [`KNOWN_FOR`] after `now`.
 pub fn seal(keys: &Keyring, account: &str, device: Uuid, now: OffsetDateTime) -> String {
     let until = now.unix_timestamp().saturating_add(KNOWN_FOR.whole_seconds());
     URL_SAFE_NO_PAD.encode(keys.seal(&purpose(account), &[device.as_bytes().as_slice(), &until.to_be_bytes()].concat()))
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_is_known_to_its_account_until_it_expires() {
+    fn a_device_is_known_to_its_account_until_the_cookie_expires() {
         let (keys, device, now) = (Keyring::ephemeral(), Uuid::new_v4(), OffsetDateTime::UNIX_EPOCH);
         let cookie = seal(&keys, "ada", device, now);
         let last = now + KNOWN_FOR - Duration::SECOND;

@@ -1,4 +1,5 @@
-//! The events of accounts: each writes a log line, updates a metric, or both. Neither contains a network address, an e-mail or a token.
+//! The events of accounts: each writes a log line, updates a metric, or both; ended sessions are also announced to all replicas. No log
+//! line and no metric contains a network address, an e-mail address or a token.
 
 use uuid::Uuid;
 
@@ -48,7 +49,7 @@ pub fn token_refused(metrics: &Metrics) {
     metrics.auth_attempts.increment((AuthMethod::Token, AuthStatus::Failure));
 }
 
-/// Announces sessions that were ended before they expired. Every replica signs out the clients connected with them.
+/// Announces sessions that their user has ended. Every replica signs out the connected clients of these sessions.
 pub fn sessions_ended(realtime: &Realtime, user: Uuid, ended: &[EndedSession]) {
     tracing::info!(%user, count = ended.len(), "sessions ended");
     let sessions: Vec<Uuid> = ended.iter().map(|session| session.id).collect();

@@ -2,10 +2,10 @@
 //! (docs/adr/0017-limits-without-an-account.md).
 //!
 //! Failed logins are counted in three ways: per account and client; per account, over all strangers; and per network, over all accounts.
-//! A stranger is a client whose device and network the account does not know. A client is identified by its device cookie or, without
-//! one, by its network. A known device is limited only by its own failures. A known network is also limited by its failures with other
-//! accounts. Failures of strangers in other networks therefore never lock out a known device or network. In addition, concurrent logins
-//! are limited per network, also for known devices.
+//! A stranger is a client whose device and network the account does not know. A client is identified by its device cookie or, without a
+//! valid one, by its network. A known device is limited only by its own failures. A known network is also limited by its failures with
+//! other accounts. Failures of strangers in other networks therefore never lock out a known device or network. In addition, concurrent
+//! logins are limited per network, also for known devices.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl AccountLimits {
             known_networks: Marks::new(redis.clone(), prefix, KNOWN_FOR.unsigned_abs()),
             keys: Keyring::configured(config.token_keys.as_ref())?,
             client,
-            // A larger burst, so that one stranger alone cannot exhaust it; the rate over time stays the same.
+            // Together, strangers have a larger burst, so that one alone cannot exhaust it. Their rate over time is that of one client.
             strangers: Rate { burst: config.login_attempts_by_strangers, ..client },
             address: Rate::over(config.login_attempts_per_address, config.login_window),
             concurrent_logins: config.logins_at_once_per_address,
@@ -100,7 +100,7 @@ impl AccountLimits {
         self.throttle.take(Bucket::new(Limiter::OauthRequests, &[&network.to_string()], self.platform_visits)).await
     }
 
-    /// Remembers the client of a successful sign-in. Returns its device cookie.
+    /// Remembers a client that has registered or signed in. Returns its device cookie.
     pub(super) async fn remember(&self, email: &str, caller: &Caller) -> String {
         let (account, now) = (account_key(email), OffsetDateTime::now_utc());
         self.known_networks.make(&network_mark(&account, caller.network)).await;
@@ -117,7 +117,7 @@ impl AccountLimits {
     }
 }
 
-/// The key of an account in the limits. It depends only on the e-mail, so that e-mails without an account are limited in the same way.
+/// The key of an account in the limits. It depends only on the e-mail address, so addresses without an account are limited in the same way.
 fn account_key(email: &str) -> String {
     digest(&[&email.to_lowercase()])
 }

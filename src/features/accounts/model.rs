@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::domain::validation::FieldError;
 use crate::domain::validation::{Fields, Line, characters, email};
 
-/// RFC 5321 limits a path to 256 characters, including the angle brackets.
+/// Maximum length of an e-mail address in characters: RFC 5321 limits a path to 256 octets, and two of these are angle brackets.
 pub const EMAIL_LENGTH: usize = 254;
 const NAME_LENGTH: usize = 80;
 /// The name that others see.
@@ -119,7 +119,7 @@ fn is_address(email: &str) -> bool {
     EmailAddress::parse_with_options(email, rules).is_ok()
 }
 
-/// The profile that a platform reports, with an address that it has verified.
+/// A user's profile on a platform. The platform has verified the e-mail address.
 #[derive(Debug)]
 pub struct Vouched {
     pub(super) email: String,
@@ -127,8 +127,8 @@ pub struct Vouched {
 }
 
 impl Vouched {
-    /// Cleans up a platform's profile: control characters are removed, a name that is too long is truncated, an empty one becomes the local
-    /// part of the address. Returns `None` when the address is invalid.
+    /// Cleans up the name: removes control characters and truncates a name that is too long. The local part of the address replaces an
+    /// empty name. Returns `None` when the address is invalid.
     #[must_use]
     pub fn new(email: &str, name: &str) -> Option<Self> {
         let email = email.trim();
@@ -152,7 +152,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Validates lengths only. An impossible address or password is rejected at login, like any other wrong one.
+    /// Validates lengths, and refuses control characters in the address and the device name. The login rejects an impossible address or
+    /// password like any other wrong one.
     pub fn parse(email: &str, password: SecretString, device: Option<&str>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = LoginEmail::read(&mut fields, "email", email);
@@ -168,7 +169,7 @@ impl Credentials {
 pub struct Token(SecretString);
 
 impl Token {
-    /// Generates a token from the operating system's randomness.
+    /// Generates a token with a cryptographic generator that the operating system has seeded.
     pub fn generate() -> Self {
         let bytes: [u8; TOKEN_BYTES] = rand::random();
         Self(URL_SAFE_NO_PAD.encode(bytes).into())
@@ -211,7 +212,7 @@ pub struct Session {
     pub expires_at: OffsetDateTime,
 }
 
-/// A session that was ended before it expired.
+/// A session that its user has ended.
 #[derive(Debug)]
 pub struct EndedSession {
     pub id: Uuid,
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn common_passwords_are_refused_in_any_case() {
+    fn common_passwords_are_refused_regardless_of_case() {
         assert_eq!(codes("ada@example.com", "PassWord1", "Ada"), [("password".to_owned(), "too_common")]);
         assert_eq!(codes("ada@example.com", "correct horse battery", "Ada"), []);
     }

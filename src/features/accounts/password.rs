@@ -1,4 +1,4 @@
-//! Password hashing: argon2id with OWASP's minimum parameters (19 MiB, two passes, one lane) and limited concurrency.
+//! Password hashing: argon2id with OWASP's minimum parameters (19 MiB, two passes, parallelism 1) and limited concurrency.
 //!
 //! A hash takes about 20 ms of CPU time and 19 MiB of memory. At most one hash per core runs at a time (two on a single
 //! core). Without this limit, a burst of logins would exhaust the memory and leave other requests hardly any CPU time.
@@ -16,7 +16,8 @@ use tokio::sync::{AcquireError, Semaphore};
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limiter;
 
-/// The purpose of a hash. Each hash needs a permit; the purpose determines how many permits its hashes may hold together.
+/// The purpose of a hash. Each hash needs a permit. The purpose determines how many permits its hashes may hold at the same time, and how
+/// long a hash waits for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     /// Logins may use every permit.
@@ -26,7 +27,8 @@ pub enum Share {
 }
 
 impl Share {
-    /// A longer wait for a permit means that the service is overloaded. Registrations have fewer permits, so they may wait longer.
+    /// Maximum wait for a permit, after which [`PasswordError::Overloaded`] refuses the hash. Registrations may wait longer, because they
+    /// have fewer permits.
     const fn max_wait(self) -> Duration {
         match self {
             Self::Logins => Duration::from_secs(2),
@@ -40,8 +42,8 @@ impl Share {
 pub struct Passwords {
     permits: Arc<Semaphore>,
     registrations: Arc<Semaphore>,
-    /// The hash of a random password. It is verified if the account does not exist or has no password, so that the response time
-    /// reveals neither.
+    /// The hash of a random password. A verification uses this hash when the account does not exist or has no password, so that the
+    /// response time reveals neither.
     nobody: Arc<str>,
     metrics: Metrics,
 }
@@ -88,8 +90,8 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, share: Share, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        // The semaphore grants permits in order of arrival. Registrations wait at their own semaphore first, so few of them can be
-        // ahead of a login.
+        // A semaphore grants permits in order of arrival. Registrations need a permit of their own semaphore first, so only a few of
+        // them can be ahead of a login.
         let permit = async {
             let registration = match share {
                 Share::Registrations => Some(self.registrations.clone().acquire_owned().await?),
@@ -106,7 +108,7 @@ impl Passwords {
             drop(permit);
             result
         });
-        // A panic continues in the request, where it is counted and answered as one.
+        // A panic of the hash continues in the request, and is counted and answered there like any other panic.
         done.await.map_err(|error| error.try_into_panic().map_or(PasswordError::Overloaded, |panic| resume_unwind(panic)))
     }
 }
@@ -156,12 +158,12 @@ mod tests {
             })
             .collect();
         drop(begun.acquire().await.unwrap());
-        // By now, every registration holds a permit or waits for one.
+        // By now, registrations hold permits, and others wait for one.
         let login = passwords.run(Share::Logins, || "in").await;
         assert_eq!(login.unwrap(), "in");
         drop(release);
         for registration in registrations {
-            // It may have run or timed out; both are fine, since the login was not held up.
+            // The registration may have run or timed out. The login did not wait for it in either case.
             let _ended = registration.await.unwrap();
         }
     }

@@ -70,7 +70,7 @@ pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> 
     cookie
 }
 
-/// Builds the `Set-Cookie` header of the device cookie, for a client that has just authenticated as the user.
+/// Builds the `Set-Cookie` header of the device cookie, for a client that has just registered or signed in as the user.
 pub async fn known_device(state: &AppState, user: &User, caller: &Caller) -> AppendHeaders<[(HeaderName, String); 1]> {
     let mut cookie = cookie(&state.config, DEVICE_COOKIE, state.accounts.remember(user, caller).await);
     cookie.set_max_age(KNOWN_FOR);
@@ -164,7 +164,7 @@ async fn login(
     responses((status = 204)))]
 async fn logout(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     match state.accounts.end_session(current.user.id, current.session).await {
-        // A concurrent logout has ended it already.
+        // `NoSuchSession`: a concurrent request has ended the session already.
         Ok(()) | Err(AccountError::NoSuchSession) => {}
         Err(error) => return Err(error.into()),
     }
@@ -197,7 +197,7 @@ struct SessionView {
     last_seen_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
-    /// Whether this session made the request.
+    /// Whether this session authenticated the request.
     current: bool,
 }
 

@@ -22,22 +22,22 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
 
-/// Why a request on an account is refused.
+/// Why a request on an account is refused or fails.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// Another account has the address.
     #[error("an account with this e-mail address exists")]
     EmailTaken,
-    /// The response does not reveal which of the two is wrong.
+    /// The response does not reveal whether the address or the password is wrong.
     #[error("the e-mail address or password is wrong")]
     InvalidCredentials,
-    /// Also when the account no longer exists.
+    /// No active session has this token, or the account no longer exists.
     #[error("the session is unknown or has ended")]
     InvalidToken,
     /// The account has no session with this identifier.
     #[error("there is no such session")]
     NoSuchSession,
-    /// Over a rate limit; carries the time to wait.
+    /// A rate limit refuses the attempt; carries the time to wait.
     #[error("too many attempts")]
     Throttled(Throttled),
     /// Password hashing failed or is overloaded.
@@ -103,7 +103,7 @@ impl Accounts {
         Ok(Self(Arc::new(Inner { db, cache, attempts, passwords, limits, realtime, faults, metrics })))
     }
 
-    /// Registers an account. Anybody may call this, so every attempt counts towards the limit, whatever its outcome.
+    /// Registers an account. Anybody may register, so every attempt that the limit admits is counted, whatever its outcome.
     pub(super) async fn register(&self, new: NewUser, request: Option<IdempotentRequest>, caller: &Caller) -> Result<User, AccountError> {
         let Inner { db, attempts, passwords, metrics, .. } = &*self.0;
         attempts.take_registration(caller.network).await?;
@@ -136,7 +136,7 @@ impl Accounts {
         outcome
     }
 
-    /// Counts a redirect to a platform or a return from it. Anybody may make one, so their rate is limited.
+    /// Counts a redirect to a platform or a return from it. Neither requires an account, so their rate is limited.
     ///
     /// # Errors
     /// `Throttled` when there are too many.
@@ -144,7 +144,7 @@ impl Accounts {
         Ok(self.0.attempts.take_platform_visit(caller.network).await?)
     }
 
-    /// Remembers the client of a successful sign-in. Returns its device cookie.
+    /// Remembers a client that has registered or signed in. Returns its device cookie.
     pub async fn remember(&self, user: &User, caller: &Caller) -> String {
         self.0.attempts.remember(&user.email, caller).await
     }
@@ -162,7 +162,7 @@ impl Accounts {
         Ok(signed_in)
     }
 
-    /// Creates a session for an authenticated user, within the caller's transaction.
+    /// Creates a session for an authenticated user, on the caller's connection or within its transaction.
     ///
     /// # Errors
     /// When the database fails.
@@ -222,7 +222,7 @@ impl Accounts {
                 store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;
                 Ok::<_, AccountError>(())
             };
-            // The login succeeds either way, and the next one tries again.
+            // The login succeeds even if the renewal fails; the next login tries again.
             if let Err(error) = renewed.await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "failed to renew an old password hash");
             }
@@ -261,8 +261,8 @@ impl Accounts {
         parsed.inspect_err(|_| events::token_refused(&self.0.metrics)).map(|token| token.hash())
     }
 
-    /// Completes the cache lookups from the database. A user is cached under the token of each of its sessions, so that one round trip
-    /// finds both.
+    /// Completes the cache lookups from the database. A user is cached under the token hash of each of its sessions, so that one round
+    /// trip finds both the session and the user.
     async fn proven(&self, token: &TokenHash, session: Lookup, user: Lookup) -> Result<(Session, User), AccountError> {
         let Inner { db, cache, limits, metrics, .. } = &*self.0;
         let load = async || store::touch_session(&mut db.acquire().await?, token, limits.idle).await;
@@ -325,7 +325,7 @@ impl Accounts {
         self.forget(tx, user, &ended).await
     }
 
-    /// Commits the end of sessions and invalidates them on every replica.
+    /// Commits the end of sessions and invalidates their cache entries on every replica.
     async fn forget(&self, mut tx: Conn, user: Uuid, ended: &[EndedSession]) -> Result<(), AccountError> {
         let Inner { cache, realtime, .. } = &*self.0;
         let entries = ended.iter().map(|session| Stale::new(CacheType::Session, session.token.cache_id()));
@@ -355,7 +355,7 @@ impl Accounts {
         store::delete_expired_sessions(conn).await.map(drop)
     }
 
-    /// Updates the gauges that one replica reports for the whole fleet.
+    /// Updates the gauge of active sessions, which one replica reports for the whole fleet.
     ///
     /// # Errors
     /// When the database fails.
@@ -365,7 +365,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Sets the fleet's gauges to zero on a replica that does not report them.
+    /// Sets the gauge of active sessions to zero, on a replica that does not report it.
     pub fn report_nothing(&self) {
         events::sessions_counted(&self.0.metrics, 0);
     }

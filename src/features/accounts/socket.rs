@@ -13,8 +13,8 @@ use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Realtime, Topic};
 use crate::tasks::ticks;
 
-/// Poll interval. It bounds the time until this replica notices the end of a session that no message announced: the session expired, or
-/// this replica could reach neither Redis nor Postgres.
+/// Poll interval. A poll finds sessions that ended without a message to this replica: they expired or were idle for too long, or this
+/// replica could reach neither Redis nor Postgres at that time.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Signs out this replica's clients whose sessions have ended. Runs until the task is dropped.
@@ -38,7 +38,7 @@ pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     }
 }
 
-/// The sessions of connected clients among these invalidated entries.
+/// The sessions in these invalidated entries that have connected clients.
 fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
     let ended: HashSet<&str> = stale.iter().filter(|stale| stale.cache == CacheType::Session).map(|stale| &*stale.entry).collect();
     if ended.is_empty() {
@@ -49,7 +49,7 @@ fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
     identities.filter(|one| ended.contains(&*TokenHash(one.token_hash.to_vec()).cache_id())).map(|one| one.session).collect()
 }
 
-/// The sessions of connected clients that have ended according to the database.
+/// The sessions that have connected clients but have ended according to the database.
 async fn poll(accounts: &Accounts, realtime: &Realtime) -> Result<Vec<Uuid>, StoreError> {
     let connected: HashSet<Uuid> = realtime.clients().iter().map(|client| client.identity().session).collect();
     if connected.is_empty() {

@@ -1,5 +1,5 @@
-//! The handler of the job that carries out an operation on an environment. The job may be retried at any point: the handler inspects the
-//! container, calls the driver, and stores the outcome in the transaction that completes the job.
+//! The handler of the job that carries out an operation on an environment. The job may be interrupted at any point and retried: calls of
+//! the driver may be repeated, and the handler stores the outcome in the transaction that completes the job.
 
 use async_trait::async_trait;
 
@@ -21,7 +21,7 @@ impl Handler for ChangeEnvironment {
         let change: Change = job.payload()?;
         let Parts { background, engine, .. } = self.0.parts();
         let found = store::find(&mut background.acquire().await?, change.environment).await?;
-        // The environment's project was deleted, but its container may still exist.
+        // The environment was deleted, for example with its project, but the container may still exist.
         let Some(environment) = found else { return Ok(engine.remove(change.environment).await?) };
         if environment.version != change.version {
             events::overtaken(change.environment, change.operation);
@@ -73,15 +73,15 @@ impl ChangeEnvironment {
         Ok(made)
     }
 
-    /// Ensures that a container exists, whether or not a superseded operation created or removed it. Returns its identifier if it differs
-    /// from the stored one.
+    /// Ensures that the container exists: a superseded creation may not have created it. Returns its identifier if it differs from the
+    /// stored one.
     async fn have_container(&self, operation: Operation, environment: &Environment) -> Result<Option<String>, DriverError> {
         let Parts { engine, .. } = self.0.parts();
-        // The creation, or an earlier attempt, may have created the container without storing its identifier.
+        // A superseded creation or an earlier attempt may have created the container without storing its identifier.
         if let Some(found) = engine.inspect(environment.id).await? {
             return Ok(Some(found.reference).filter(|found| environment.container.as_ref() != Some(found)));
         }
-        // A start may replace a lost container silently. A stop reports the loss, unless there never was a container.
+        // A start or restart replaces a lost container. A stop reports the loss, unless no container was ever stored.
         if operation == Operation::Stop && environment.container.is_some() {
             return Err(DriverError::NoContainer);
         }

@@ -29,7 +29,7 @@ impl From<Error> for DriverError {
                 Self::Failed("its response ended with an error".to_owned())
             }
             Error::SocketNotFoundError(_) => Self::Unavailable("its socket does not exist".to_owned()),
-            Error::HyperLegacyError { err } if err.is_connect() => Self::Unavailable("nothing listens on its socket".to_owned()),
+            Error::HyperLegacyError { err } if err.is_connect() => Self::Unavailable("the connection to its socket failed".to_owned()),
             Error::HyperLegacyError { err } => broken(err.source().and_then(|cause| cause.downcast_ref())),
             Error::HyperResponseError { err } => broken(Some(&err)),
             Error::IOError { .. } => broken(None),
@@ -40,7 +40,7 @@ impl From<Error> for DriverError {
             | Error::APIVersionParseError {}
             | Error::HttpHeaderNotFoundError(_)
             | Error::HttpHeaderToStrError { .. } => not_the_api(),
-            // Cannot occur with the calls made here: they belong to other transports or to other parts of the Engine API.
+            // The calls of this driver cannot cause these errors, which belong to other transports or other parts of the Engine API.
             Error::MissingSessionBuildkitError {}
             | Error::MissingVersionBuildkitError {}
             | Error::StrFmtError { .. }
@@ -69,7 +69,6 @@ pub fn not_running(error: Error) -> DriverError {
     if status(&error) == Some(409) { DriverError::Refused("the container is not running".to_owned()) } else { error.into() }
 }
 
-/// Logs a message of the engine.
 pub fn log_message(words: &str) {
     let words = &words[..words.floor_char_boundary(WORDS_LIMIT)];
     tracing::info!(words, "engine returned an error message");

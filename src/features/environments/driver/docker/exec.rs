@@ -1,4 +1,4 @@
-//! Runs a script in a container, and kills it when its caller no longer waits.
+//! Runs a script in a container, and kills the script when its caller no longer waits.
 
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use futures_util::StreamExt;
 use super::super::{DriverError, Exit, OUTPUT_LIMIT, Script};
 use super::error::not_running;
 
-/// Runs `$1`, unless `$2` names a program that does not exist. The engine does not end a script whose caller has disconnected, but it
-/// closes the input. The watcher notices that and kills the process group: the script, its children and the watcher itself.
+/// Runs `$1`, unless `$2` names a program that does not exist. When the caller disconnects, the engine does not end the script, but it
+/// closes the standard input. The watcher then reads the end of the input and kills the process group: the script, its children and the
+/// watcher itself.
 const RUN: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     printf '%s is not in this image' "$2"
     exit 127
@@ -23,7 +24,7 @@ code=$?
 kill "$watcher"
 exit "$code""#;
 
-/// Poll interval for the exit code, which the engine reports only after the end of the output.
+/// Interval between requests for the exit code, which the engine may report only some time after the end of the output.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs a script to completion. Kills the script if the future is dropped.
