@@ -172,8 +172,8 @@ async fn a_terminal_whose_guard_fails_is_not_opened() {
     let environment = fixture.created().await;
     fixture.engine.start(environment).await.unwrap();
     for (guard_output, message) in [
-        ("", "the engine failed: the guard did not report its process"),
-        ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard did not report its process"),
+        ("", "the engine failed: the guard did not report a PID"),
+        ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard did not report a PID"),
         ("\u{1}\0\0\0\0\0\0\u{8}missing\n", "the engine refused the call: tmux is not in this image"),
     ] {
         fake.respond_to(
@@ -289,7 +289,7 @@ async fn no_container_is_created_without_the_network_of_its_namespace() {
     for (answers, message) in [
         (
             vec![("GET /networks/", 200, json!({ "Internal": false }))],
-            "the engine refused the call: the network of this namespace is not internal, so it is not ours",
+            "the engine refused the call: the network of this namespace is not internal, so Vitrine did not create it",
         ),
         (
             vec![("GET /networks/", 404, json!({})), ("POST /networks/", 404, json!({}))],

@@ -1,4 +1,4 @@
-//! The configured driver, with a deadline and metrics for every call. The parent module lists the drivers.
+//! The configured driver, with a deadline and metrics for every call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,9 +14,10 @@ use crate::fault_injection::{CallFault, FaultInjector};
 use crate::metrics::Metrics;
 use crate::metrics::labels::Ending;
 
-/// Deadline of a ping. Short, because readiness depends on it.
+/// Maximum deadline of a ping. Short, because readiness can depend on pings.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// The deadline of long calls is this many times that of ordinary calls. Pulls transfer hundreds of megabytes; installations run programs.
+/// A long call may take this many times as long as an ordinary call. Long calls are pulls, which transfer hundreds of megabytes, and
+/// scripts, which run programs.
 const LONG_CALL_FACTOR: u32 = 10;
 
 /// The configured driver. Clones share it.
@@ -31,7 +32,7 @@ struct Inner {
 }
 
 impl Engine {
-    /// Creates an engine with the configured driver. The simulated one uses the connections of background work.
+    /// Creates an engine with the configured driver. The simulated driver uses the database connections of `background`.
     ///
     /// # Errors
     /// When the configuration of the driver is invalid.

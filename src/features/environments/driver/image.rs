@@ -24,7 +24,7 @@ impl Image {
     /// Every image.
     pub const ALL: [Self; 4] = [Self::Busybox, Self::Alpine, Self::Node, Self::Rust];
 
-    /// The reference, which is also the database's value.
+    /// The image's reference, which the database stores.
     #[must_use]
     pub const fn reference(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl Image {
         Self::ALL.into_iter().find(|image| image.reference() == reference)
     }
 
-    /// Whether the image contains a program. Covers the programs that extensions require.
+    /// Whether the image contains a program. Knows only the programs that extensions require; for any other program, returns `false`.
     #[must_use]
     pub fn has(self, program: &str) -> bool {
         match self {

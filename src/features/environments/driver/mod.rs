@@ -40,7 +40,7 @@ pub enum DriverError {
     /// The engine failed this time. A later call may succeed.
     #[error("the engine failed: {0}")]
     Failed(String),
-    /// The engine refuses the call and will refuse it again.
+    /// The engine refuses the call. A retry of the same call would fail too.
     #[error("the engine refused the call: {0}")]
     Refused(String),
 }
@@ -60,7 +60,7 @@ pub enum ContainerState {
     Running,
     /// The main process has exited.
     Exited {
-        /// Exit code; 137 means that it was killed.
+        /// Exit code; 137 means that SIGKILL ended the process.
         code: i64,
     },
 }
@@ -90,7 +90,7 @@ pub struct Script {
 pub struct Exit {
     /// Zero for success.
     pub code: i64,
-    /// The last [`OUTPUT_LIMIT`] bytes of stdout and stderr together.
+    /// The end of stdout and stderr together, at most [`OUTPUT_LIMIT`] bytes.
     pub output: String,
 }
 
@@ -102,9 +102,9 @@ pub const LINE_LIMIT: usize = 4096;
 /// One line of a container's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Stream that it was written to.
+    /// Stream to which the line was written.
     pub stream: LogStream,
-    /// Time by the engine's clock; it never decreases within a stream.
+    /// Time by the engine's clock. Log positions assume that the time never decreases within a stream.
     pub at: OffsetDateTime,
     /// Text without line ending, at most [`LINE_LIMIT`] bytes, and without control characters other than tab.
     pub text: String,
@@ -121,7 +121,7 @@ impl Line {
     }
 }
 
-/// Lines of a container as they are written. Ends when the container exits.
+/// Lines of a container as they are written. The stream ends when the container exits, or with an error.
 pub type Lines = BoxStream<'static, Result<Line, DriverError>>;
 
 /// Runs environments in containers. The module describes which calls may be repeated.
@@ -131,7 +131,7 @@ pub trait Driver: Send + Sync + 'static {
     fn name(&self) -> DriverName;
     /// Checks that the engine responds.
     async fn ping(&self) -> Result<(), DriverError>;
-    /// Pulls an image unless it is available.
+    /// Pulls an image unless the engine already has it.
     async fn pull(&self, image: Image) -> Result<(), DriverError>;
     /// Creates a stopped container; returns the engine's identifier for it.
     async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError>;
@@ -151,6 +151,6 @@ pub trait Driver: Send + Sync + 'static {
     async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError>;
     /// Starts a program with a terminal in a running container.
     async fn terminal(&self, environment: Uuid, program: Program, size: TerminalSize) -> Result<Terminal, DriverError>;
-    /// Follows the lines that the container wrote at or after `since`, and all later ones.
+    /// Returns the lines that the container wrote at or after `since`, then follows the log.
     async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError>;
 }

@@ -1,8 +1,8 @@
 //! Follows a container's log and assembles the engine's frames into lines.
 //!
-//! A frame contains a timestamp, a space and output up to the end of a line. The engine splits lines longer than 16 KiB into several frames
-//! with the same timestamp, of which only the last ends with a newline. At most [`LINE_LIMIT`] bytes of a line are kept, even if the line
-//! never ends.
+//! A frame contains a timestamp, a space and a line. The engine splits a line longer than 16 KiB into several frames with the same
+//! timestamp; only the last of these frames ends with a newline. At most [`LINE_LIMIT`] bytes of a line are kept, even if the line never
+//! ends.
 
 use std::collections::VecDeque;
 
@@ -16,14 +16,15 @@ use super::super::{DriverError, LINE_LIMIT, Line, Lines};
 use super::error::log_message;
 use crate::domain::LogStream;
 
-/// Follows the log of a container from `since` on. If the container has been removed meanwhile, the first item is an error.
+/// Follows the log of a container from `since` on. If the container no longer exists, the first item is an error.
 pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) -> Lines {
     let options = LogsOptions {
         follow: true,
         stdout: true,
         stderr: true,
         timestamps: true,
-        // The option is a 32-bit number of whole seconds. Beyond 2038, the log is read from the start, which is slower but correct.
+        // The option is a 32-bit number of whole seconds, so the engine also returns earlier lines; `Reader` drops them. Times after
+        // January 2038 do not fit: the log is then read from its start, which is slower but correct.
         since: i32::try_from(since.unix_timestamp()).unwrap_or_default().max(0),
         ..LogsOptions::default()
     };
@@ -91,8 +92,8 @@ impl Assembler {
 
     fn add(&mut self, frame: &[u8], ready: &mut VecDeque<Line>) -> Result<(), DriverError> {
         for piece in frame.split_inclusive(|byte| *byte == b'\n') {
-            let (at, text) = with_time(piece).ok_or_else(|| DriverError::Failed("a log line has no timestamp".to_owned()))?;
-            // Another timestamp: the program exited without ending its last line.
+            let (at, text) = with_time(piece).ok_or_else(|| DriverError::Failed("a log line has no valid timestamp".to_owned()))?;
+            // A different timestamp starts a new line: the program exited before it wrote the newline of the previous line.
             if self.begun.as_ref().is_some_and(|(begun_at, _)| *begun_at != at) {
                 ready.extend(self.take());
             }

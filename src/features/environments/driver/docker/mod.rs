@@ -1,7 +1,7 @@
 //! The driver `docker`: containers of an engine that serves the Docker Engine API on a Unix socket.
 //!
-//! - Each call creates a client, so the engine may restart or be replaced at any time. This is cheap, because bollard keeps no connection
-//!   open.
+//! - Each call creates a client, so the engine may restart or be replaced at any time. A new client is cheap, because bollard keeps no
+//!   connection open.
 //! - bollard sends no API version in the path, so the engine uses its own version. Version negotiation is unnecessary: the calls made here
 //!   have not changed since version 1.41.
 //! - [`Engine`](super::Engine) enforces the deadlines.
@@ -29,7 +29,7 @@ use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, 
 use crate::config::Config;
 use crate::domain::DriverName;
 
-/// Timeout of bollard's client in seconds: longer than any deadline of `Engine`, so that it never takes effect.
+/// Timeout of bollard's client in seconds. It is far longer than the default deadlines of `Engine`, which should take effect first.
 const CLIENT_TIMEOUT: u64 = 24 * 3600;
 /// Interval between attempts while a concurrent call creates or removes the same container or network.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
@@ -92,15 +92,15 @@ impl Docker {
     async fn has_network(&self, client: &bollard::Docker) -> Result<bool, DriverError> {
         match client.inspect_network(&spec::network_name(&self.namespace), None).await {
             Ok(network) if network.internal == Some(true) => Ok(true),
-            Ok(_) => Err(DriverError::Refused("the network of this namespace is not internal, so it is not ours".to_owned())),
+            Ok(_) => Err(DriverError::Refused("the network of this namespace is not internal, so Vitrine did not create it".to_owned())),
             Err(error) if status(&error) == Some(404) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Recovers from a 404 on the start of a container that exists. The cause is that its network was removed, for example by
-    /// `docker network prune` while all containers were stopped. The engine identifies networks by ID, so the container must be
-    /// connected to the new network of the same name.
+    /// Reconnects a container to its network after a start that failed with 404. If the container exists, the 404 means that its network
+    /// was removed, for example by `docker network prune` while all containers were stopped. The engine identifies networks by ID, so the
+    /// container must be connected to the new network of the same name.
     async fn rejoin_network(&self, client: &bollard::Docker, environment: Uuid) -> Result<(), DriverError> {
         self.find(client, environment).await?.ok_or(DriverError::NoContainer)?;
         self.ensure_network(client).await?;
@@ -188,7 +188,7 @@ impl Driver for Docker {
         let client = self.client()?;
         let Err(error) = client.restart_container(&self.container_name(environment), None).await else { return Ok(()) };
         match self.find(&client, environment).await? {
-            // The engine stopped the container but did not start it again, so start it.
+            // The container is stopped after the failed restart, so start it. `start` also recreates a removed network.
             Some(found) if found.state != ContainerState::Running => self.start(environment).await,
             _ => Err(error.into()),
         }

@@ -14,7 +14,7 @@ use super::super::Image;
 
 /// Label of a container: the environment's identifier.
 pub const ENVIRONMENT_LABEL: &str = "vitrine.environment";
-/// Label of a container and of the network.
+/// Label of a container and of the network: the namespace.
 pub const NAMESPACE_LABEL: &str = "vitrine.namespace";
 
 /// Memory limit in bytes, swap included.
@@ -30,8 +30,9 @@ const USER: &str = "1000:1000";
 /// The home of this user. It is below /tmp, because the user may write there in every image.
 const HOME: &str = "/tmp/home";
 
-/// Process 1, a script for any POSIX shell; `$0` is the image. It starts the programs that extensions have left in `.start`. It waits for a
-/// background `sleep`, because a shell runs traps only between commands, and a foreground `sleep` would delay SIGTERM.
+/// Process 1, a script for any POSIX shell; `$0` is the image. It starts the programs that extensions have left in `.start`. The loop
+/// waits for a background `sleep`: a shell runs a trap only after the foreground command, so a foreground `sleep` would delay the exit on
+/// SIGTERM.
 const COMMAND: &str = r#"trap 'exit 0' TERM
 mkdir -p "$HOME"
 echo "ready: $0"
@@ -71,11 +72,13 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
             privileged: Some(false),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
-            // Namespaces not set here are private by default; the defaults of these two depend on the engine's configuration.
+            // The engine's configuration determines the default of a container's IPC and cgroup namespaces. Its PID, mount and UTS
+            // namespaces are private by default.
             ipc_mode: Some("private".to_owned()),
             cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             network_mode: Some(network_name(namespace)),
-            // No resolver listens there. Engines before 26 would otherwise resolve names for the container through the host.
+            // No resolver listens on this address. Without this setting, engines before 26 resolve names for the container through the
+            // host.
             dns: Some(vec!["127.0.0.1".to_owned()]),
             // No automatic restart: the reconciler reports a container that died, and members decide whether to start it.
             restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
@@ -89,7 +92,8 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
     }
 }
 
-/// The specification of the network. Containers on it reach neither the outside nor each other nor the host, which has no address on it.
+/// The specification of the network. Its containers cannot reach other networks, each other or the host. The host has no address on this
+/// network.
 pub fn network(namespace: &str) -> NetworkCreateRequest {
     NetworkCreateRequest {
         name: network_name(namespace),
@@ -106,9 +110,9 @@ pub fn network(namespace: &str) -> NetworkCreateRequest {
     }
 }
 
-/// Derives a fixed bridge name of at most 15 bytes, the kernel's limit. When two replicas create the network concurrently, engines before
-/// 25 create two networks of the same name, and no container can start on either of them. The fixed bridge name prevents this: no engine
-/// creates two bridges of the same name.
+/// Derives a fixed bridge name of 15 bytes, the kernel's limit. When two replicas create the network concurrently, engines before 25 create
+/// two networks of the same name, and no container can start on either of them. The fixed bridge name prevents this: no engine creates two
+/// bridges of the same name.
 fn bridge_name(namespace: &str) -> String {
     let hash = Sha256::digest(namespace);
     hash[..6].iter().fold("vt-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
@@ -125,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_body_of_a_container_is_this_and_nothing_else() {
+    fn the_request_for_a_container_has_only_the_expected_fields() {
         let environment = Uuid::from_u128(7);
         for image in Image::ALL {
             let expected = json!({
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_the_network_is_this_and_nothing_else() {
+    fn the_request_for_the_network_has_only_the_expected_fields() {
         let expected = json!({
             "Name": "ns-environments",
             "Driver": "bridge",

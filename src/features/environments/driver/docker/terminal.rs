@@ -1,8 +1,8 @@
-//! Runs a program with a terminal in a container, until its caller drops the terminal.
+//! Runs a program with a terminal in a container, until the program exits or the caller drops the terminal.
 //!
-//! The engine does not end a program whose client has disconnected and, with a terminal, does not even close its input. A terminal
-//! therefore consists of two programs: a guard, whose input the engine closes in every case, and the program itself, which starts only
-//! while the guard runs. [`GUARD`] explains why the program never outlives its client.
+//! The engine does not end a program when its client disconnects. If the program has a terminal, the engine does not even close the
+//! program's input. Therefore this module runs two programs: a guard without a terminal, whose input the engine always closes, and the
+//! program itself, which starts only while the guard runs. [`GUARD`] explains why the program never outlives its client.
 
 use std::pin::Pin;
 
@@ -21,12 +21,12 @@ use super::error::not_running;
 use super::upgrade;
 
 /// Prints `missing` and exits if `$2` names a program that does not exist. Otherwise prints the PID of a child process that exits when
-/// the input ends, and waits for it. Then searches for the process whose command line contains the token `$1`, and ends its session: by
-/// SIGHUP, and one second later by SIGKILL.
+/// the guard's input ends, and waits for that child. Then searches for the process whose command line contains the token `$1`, and ends
+/// the session of that process: by SIGHUP, and one second later by SIGKILL.
 ///
-/// The search begins only after the child has exited. The first command of a terminal checks whether the child exists; at that time, a
-/// search can already find the terminal. If the child still exists, the later search finds the terminal; if not, the terminal exits by
-/// itself. The brackets in the pattern keep the search from matching itself.
+/// The search begins only after the child has exited. The first command of the script [`TERMINAL`] checks whether the child exists; at
+/// that time, a search can already find the script. If the child still exists, the later search finds the script. If the child does not
+/// exist, the script exits by itself. The brackets in the pattern keep the search from matching itself.
 const GUARD: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     echo missing
     exit
@@ -52,7 +52,7 @@ done"#;
 
 /// Runs tmux with the session `$3` if `$2` is `tmux`, otherwise a shell; exits immediately if the guard's child `$1` does not exist. The
 /// script does not `exec` the program, so that the token stays in the command line. A shell may `exec` its last command by itself; the
-/// `exit` at the end prevents this. Extensions configure shells in `.profile`.
+/// `exit` at the end prevents this. bash and sh read `.profile`, because extensions configure shells there.
 const TERMINAL: &str = r#"kill -0 "$1" 2>/dev/null || exit
 cd
 export ENV="$HOME/.profile"
@@ -67,8 +67,8 @@ exit "$?""#;
 
 /// Environment variables that describe the client's terminal.
 const ENVIRONMENT: [&str; 2] = ["TERM=xterm-256color", "LANG=C.UTF-8"];
-/// Detach sequence of the engine. With a terminal, the engine holds back the first key of the sequence until the next key arrives. This
-/// cannot be disabled, and the default begins with Ctrl-P, which shells use; these keys are hardly ever typed.
+/// Detach sequence of the engine. With a terminal, the engine holds back the first key of the sequence until the next key arrives, and
+/// this cannot be disabled. The default sequence begins with Ctrl-P, which shells use; Ctrl-^ is hardly ever typed.
 const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^,ctrl-@";
 /// Maximum number of bytes per read of output.
 const PIECE: usize = 16 << 10;
@@ -132,7 +132,7 @@ impl Guard {
         match first.as_deref() {
             Some("missing") => Err(DriverError::Refused(format!("{requires} is not in this image"))),
             Some(number) if let Ok(process) = number.parse() => Ok(Self { process, _output: output, _input: input }),
-            _ => Err(DriverError::Failed("the guard did not report its process".to_owned())),
+            _ => Err(DriverError::Failed("the guard did not report a PID".to_owned())),
         }
     }
 }

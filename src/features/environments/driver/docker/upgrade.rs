@@ -1,5 +1,5 @@
-//! The raw connection to a program with a terminal. It replaces bollard's own decoder: if output begins with a byte below three, as binary
-//! data may, that decoder mistakes it for a frame header and waits for the rest of the frame.
+//! The raw connection to a program with a terminal. bollard's own connection is unsuitable, because it decodes the output: if output begins
+//! with a byte below three, as binary data may, bollard mistakes the output for a frame header and waits for the rest of the frame.
 
 use bollard::errors::Error;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-/// Maximum number of bytes read of an error message.
+/// Maximum number of bytes in an error message. A longer message is discarded.
 const WORDS_LIMIT: usize = 64 << 10;
 
 /// Starts an exec that has a terminal; returns its combined input and output.

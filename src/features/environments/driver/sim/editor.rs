@@ -2,7 +2,7 @@
 
 use super::super::Utf8Decoder;
 
-/// Maximum number of bytes in a line. Further keys ring the bell.
+/// Maximum number of bytes in a line. Further characters ring the bell.
 const LINE_LIMIT: usize = 1024;
 const BELL: char = '\u{7}';
 

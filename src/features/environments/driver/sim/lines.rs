@@ -93,7 +93,7 @@ where
 {
     async fn step(mut self) -> Result<Option<(Line, Self)>, DriverError> {
         let line = self.source.line(self.environment, self.started_at, self.next);
-        // A line may be returned only once the run is known to have continued beyond the line's time.
+        // A line may be returned only once the run is known to have continued until the line's time.
         while self.looked_at < line.at {
             if self.has_ended {
                 return Ok(None);
@@ -136,14 +136,14 @@ mod tests {
             assert!(all.len() > 5, "{all:?}");
             assert!(all.iter().all(|line| line.at >= STARTED && line.at <= STARTED + time::Duration::seconds(10)));
             for (n, line) in all.iter().enumerate() {
-                assert_eq!(read(source, environment, line.at).await, all[n..], "a line at exactly this time is read");
+                assert_eq!(read(source, environment, line.at).await, all[n..], "a line at exactly `since` is read");
                 assert_eq!(read(source, environment, line.at + time::Duration::nanoseconds(1)).await, all[n + 1..]);
             }
         }
     }
 
     #[tokio::test]
-    async fn time_goes_forward_and_stays_near_the_rate() {
+    async fn lines_are_in_order_of_time_and_match_the_rate() {
         let source = Source { seed: 1, per_second: 50.0 };
         let all = read(source, Uuid::from_u128(1), STARTED).await;
         assert!(all.is_sorted_by_key(|line| line.at));

@@ -1,5 +1,5 @@
-//! The simulated driver. Containers are rows that every replica sees, and log lines are generated as time passes. Latencies, failures and
-//! lines come from a seed, so that runs are reproducible.
+//! The simulated driver. Containers are rows in Postgres, which every replica sees. Latencies, failures and log lines are derived from a
+//! seed, so that they are reproducible.
 
 mod editor;
 mod lines;
@@ -59,7 +59,7 @@ impl Sim {
         }
     }
 
-    /// Waits for the simulated latency and may fail. Returns a connection for the call's effect.
+    /// Simulates the latency and the failures of a call. On success, returns a database connection for the call.
     async fn act(&self) -> Result<Conn, DriverError> {
         let (pause, fails) = {
             let mut random = self.random.lock();
@@ -87,8 +87,8 @@ impl Sim {
                 Ok(match now {
                     Some(row) if row.started_at == Some(started_at) && row.is_running() => None,
                     Some(row) if row.started_at == Some(started_at) => row.stopped_at,
-                    // The run ended, at the latest, when the next one started. If the container was removed, only the start of this run
-                    // is known.
+                    // This run has ended, but its end is no longer stored. The start of the next run is the latest possible end. Without a
+                    // next run (the container was removed), only the start of this run is known.
                     other => other.and_then(|row| row.started_at).or(Some(started_at)),
                 })
             })
@@ -96,7 +96,7 @@ impl Sim {
     }
 }
 
-/// The end of a run, or `None` while it continues.
+/// Looks up the end of a run; returns `None` while the run continues.
 type EndOfRun = BoxFuture<'static, Result<Option<OffsetDateTime>, DriverError>>;
 
 fn there(changed: u64) -> Result<(), DriverError> {

@@ -1,5 +1,5 @@
-//! A simulated shell: bytes in, text out. It runs no programs. The time is an argument, so that output depends only on input. `editor`
-//! handles the keys.
+//! A simulated shell, which converts typed bytes into output and runs no programs. The current time is an argument, so that tests can check
+//! the exact output. `editor` handles the keys.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ const HELP: &str = "cat clear date echo env exit help hostname ls ps pwd stty un
 `echo text > file` writes a file that only this terminal sees. Pipes, quotes and variables are not supported.\n";
 const PROMPT: &str = "~ $ ";
 const HOME: &str = "/tmp/home";
-/// Maximum number of files in a terminal, and of files that one command names. With the next two limits, it bounds the output of a line.
+/// Maximum number of files in a terminal, and of file names in one command. This limit and the next two bound the output of a command.
 const MAX_FILES: usize = 16;
 /// Maximum number of characters in a file's name.
 const MAX_NAME: usize = 64;
@@ -41,7 +41,6 @@ impl Shell {
         (shell, on_screen(GREETING) + PROMPT)
     }
 
-    /// Sets the terminal's size.
     pub fn resize(&mut self, size: TerminalSize) {
         self.size = size;
     }
@@ -145,7 +144,7 @@ impl Shell {
     }
 }
 
-/// Converts line ends for a terminal, which needs a carriage return as well.
+/// Converts line ends for a terminal, which needs a carriage return before each newline.
 fn on_screen(text: &str) -> String {
     text.replace('\n', "\r\n")
 }

@@ -1,4 +1,4 @@
-//! The SQL of `sim_containers`. Starting, restarting and stopping return the number of matching containers: 0 means that there is none.
+//! The SQL of `sim_containers`. `start`, `restart` and `stop` return the number of matching containers: 0 if the container does not exist.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -7,7 +7,6 @@ use super::super::{Container, ContainerState, Image, container_name};
 use crate::db::{Conn, StoreError, known};
 use crate::metrics::labels::Query;
 
-/// A row of the table.
 pub struct Row {
     pub environment_id: Uuid,
     pub image: String,

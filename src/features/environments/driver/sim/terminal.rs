@@ -1,5 +1,5 @@
-//! The terminal of a simulated shell: its input and output, which end with its container's run. tmux sessions are simulated by the same
-//! shell, so they do not survive a reconnect.
+//! The terminal of a simulated shell. The output ends when the shell exits or after the container's run ends. A tmux session is simulated
+//! by a new shell, so it does not survive a reconnect.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use super::super::{DriverError, Terminal, TerminalInput, TerminalSize};
 use super::shell::Shell;
 
-/// Poll interval for the end of the container's run.
+/// Time without output after which the terminal checks whether the container's run has ended.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Capacity of the output queue. The shell waits when it is full.
+/// Capacity of the output queue. The shell waits while the queue is full.
 const OUTPUT_QUEUE: usize = 4;
 /// Bytes of input that are processed together, which bounds the size of a piece of output.
 const MAX_INPUT: usize = 64;
