@@ -40,7 +40,7 @@ pub fn overtaken(environment: Uuid, operation: Operation) {
 pub fn reconciled(realtime: &Realtime, environment: &Environment, from: Status, reason: &str) {
     announce(realtime, environment);
     let Environment { id, status, .. } = environment;
-    tracing::warn!(environment = %id, from = from.name(), to = status.name(), reason, "environment state drift reconciled");
+    tracing::warn!(environment = %id, from = from.name(), to = status.name(), reason, "environment status corrected");
 }
 
 pub fn orphan_removed(environment: Uuid) {
@@ -68,14 +68,14 @@ pub fn session_opened(session: &Uuid, environment: Uuid, user: Uuid, kind: Sessi
     tracing::info!(%session, %environment, %user, kind = kind.name(), "session opened");
 }
 
-/// Also ends the session's terminals on every replica.
+/// Also ends the session's terminals, on every replica.
 pub fn session_closed(realtime: &Realtime, session: &Session, user: Uuid) {
     realtime.signal(Topic::TerminalsClosed, &Closed::Session(session.id));
     let Session { id, environment_id, .. } = session;
     tracing::info!(session = %id, environment = %environment_id, %user, "session closed");
 }
 
-/// Also ends the terminals of every session in an environment that no longer runs.
+/// Also ends all terminals of the environment, on every replica.
 pub fn sessions_closed(realtime: &Realtime, environment: Uuid) {
     realtime.signal(Topic::TerminalsClosed, &Closed::Environment(environment));
     tracing::info!(%environment, "sessions closed");
@@ -102,7 +102,7 @@ struct StatusChange<'a> {
     project_id: Uuid,
     status: &'a str,
     last_error: Option<&'a str>,
-    /// Orders the events of an environment: the highest version is the latest.
+    /// Orders the `env:status` events of an environment: the latest event has the highest version.
     version: i64,
 }
 

@@ -1,10 +1,9 @@
-//! Environments: the containers of a project, which its members create, start, stop, restart and delete; and, inside them, sessions,
-//! extensions and logs.
+//! Environments: the development environments of projects, each in a container, with their sessions, extensions and logs.
 //!
-//! - A request stores the desired state and is answered immediately; a job then carries it out. `state` defines the statuses and the legal
-//!   transitions.
-//! - Operations on one environment never run concurrently, on any replica. The service recovers from a crash at any point: jobs are
-//!   retried, driver calls are idempotent, and a reconciler compares the database with the driver.
+//! - A request stores the new status and is answered immediately; a job then carries out the operation. `state` defines the statuses and
+//!   the legal transitions.
+//! - Operations on one environment run one at a time in the whole fleet. The service recovers from a crash at any point: jobs are retried,
+//!   driver calls can be repeated, and a reconciler compares the database with the driver.
 //! - Editors and owners of the project, and admins, may change environments; viewers may read them; others have no access.
 //! - A client can influence a container's configuration only by its choice of an image.
 

@@ -1,5 +1,5 @@
-//! The handler of the reconcile job. It compares the database with the driver and finds containers that died, were removed, were started by
-//! others, or belong to no environment. The leader enqueues the job every few seconds; any replica enqueues it when the output of an
+//! The handler of the reconcile job. It compares the database with the driver, corrects statuses that do not match the container, and
+//! removes containers without an environment. The leader enqueues the job every few seconds; any replica enqueues it when the output of an
 //! environment that should run has ended.
 
 use std::collections::HashMap;

@@ -124,7 +124,7 @@ struct CreateEnvironment {
     image: Image,
 }
 
-/// Create an environment; it is `stopped` once it exists
+/// Create an environment; its status is `creating`, then `stopped`
 #[utoipa::path(post, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = CreateEnvironment,
     params(("id" = Uuid, Path), IdempotencyKey),
     responses((status = 201, body = EnvironmentView, headers(("Location"))), (status = 409)))]

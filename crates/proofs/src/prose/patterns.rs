@@ -51,7 +51,7 @@ pub const PATTERNS: &[Pattern] = &[
     ),
     pattern(r"(?i)\bgo(es)? on\b", "`continues`", "the request goes on", "the request continues"),
     pattern(r"(?i)\btakes? note\b", "`records`", "Takes note of a call.", "Records a call."),
-    pattern(r"(?i)\bsaid to be\b", "say what reports it", "was not what it was said to be", "state drift reconciled"),
+    pattern(r"(?i)\bsaid to be\b", "say what reports it", "was not what it was said to be", "environment status corrected"),
     pattern(r"(?i)\bc(ome|omes|ame) about\b", "`happens`", "did not come about", "did not happen in time"),
     pattern(r"(?i)\bthat which\b", "a noun", "that which is spoken", "the version in use"),
     pattern(r"(?i)\bby and by\b", "`gradually`", "leaves by and by", "leaves gradually"),

@@ -18,7 +18,7 @@ pub struct TerminalSize {
 }
 
 impl TerminalSize {
-    /// Returns `None` when a side is out of range.
+    /// Returns `None` if the number of columns or rows is out of range.
     #[must_use]
     pub fn new(cols: u16, rows: u16) -> Option<Self> {
         let sides = 1..=MAX_SIDE;
@@ -43,7 +43,8 @@ impl TerminalSize {
 pub enum Program {
     /// A new shell: bash if the image has it, otherwise sh.
     Shell,
-    /// A client of the tmux session of this name. The session is created if needed and outlives its clients.
+    /// A client of the tmux session of this name. The session is created if needed and outlives its clients. The driver `sim` starts its
+    /// simulated shell instead.
     Tmux(Uuid),
 }
 
@@ -55,7 +56,7 @@ pub type TerminalOutput = BoxStream<'static, Result<Bytes, DriverError>>;
 pub struct Terminal {
     /// Dropping the output ends the program and everything else in the terminal.
     pub output: TerminalOutput,
-    /// Dropping the input ends nothing.
+    /// The program continues after the input is dropped.
     pub input: Box<dyn TerminalInput>,
 }
 

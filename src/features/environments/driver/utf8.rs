@@ -55,7 +55,7 @@ mod tests {
                 let mut decoder = Utf8Decoder::default();
                 let mut text: String = bytes.chunks(size).map(|piece| decoder.decode(piece)).collect();
                 text.push_str(&decoder.finish());
-                assert_eq!(text, whole, "{bytes:?} by {size}");
+                assert_eq!(text, whole, "{bytes:?} in pieces of {size} bytes");
             }
         }
     }

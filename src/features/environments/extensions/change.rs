@@ -1,4 +1,4 @@
-//! The handler of the job that installs or removes an extension, whichever the desired state requires when the job runs.
+//! The handler of the job that installs or removes an extension. The desired state at the time of the run decides which.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ impl Handler for ChangeExtension {
         let (script, wanted) = match wanted {
             Some(wanted @ InstallStatus::Pending) if running => (catalogue::row(extension).install, wanted),
             Some(wanted @ InstallStatus::Removing) if running => (catalogue::row(extension).remove, wanted),
-            // Nothing to do: the extension is settled, or the next start enqueues another job.
+            // Nothing to do: the extension needs no change, or the next start of the environment enqueues another job.
             _ => return Ok(()),
         };
         let exit = engine.exec(environment, &script).await?;
@@ -65,7 +65,7 @@ impl ChangeExtension {
             }
             logs::append_system(&mut tx, environment, &line).await?;
         }
-        // If the desired state has changed in the meantime, the job for the new state follows in the same lane.
+        // If the desired state has changed in the meantime, a later job handles the new state.
         job.complete(&mut tx).await?;
         tx.commit().await?;
         if still {
@@ -85,7 +85,7 @@ impl ChangeExtension {
     }
 }
 
-/// The last line of the script's output or, without output, its exit code.
+/// The last line of the script's output that is not blank. If there is none, the script's exit code.
 fn reason(exit: &Exit) -> String {
     let last = exit.output.lines().rev().map(str::trim).find(|line| !line.is_empty());
     last.map_or_else(|| format!("the script exited with code {}", exit.code), str::to_owned)

@@ -1,5 +1,5 @@
-//! Extensions of environments: which ones users have requested, and their installation status. A request stores the desired state; a job
-//! installs or removes the extension, immediately in a running environment, otherwise at its next start.
+//! Extensions of environments: which ones users have requested, and their installation status. A request stores the desired state. A job
+//! installs or removes the extension: immediately if the environment runs, otherwise at the environment's next start.
 //!
 //! To add an extension, add a variant to [`Extension`](crate::domain::Extension) and an entry to `catalogue`.
 

@@ -60,7 +60,7 @@ pub async fn of_environment(conn: &mut Conn, environment: Uuid) -> Result<Vec<In
     conn.all(Query::SelectExtensionInstalls, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Changes the status if it is still `from`. Returns whether it has changed.
+/// Sets the status and its reason if the status is still `from`. Returns whether it was.
 pub async fn end(
     tx: &mut Conn,
     environment: Uuid,

@@ -7,7 +7,8 @@ use crate::domain::LogStream;
 use crate::metrics::Metrics;
 use crate::realtime::{Realtime, Topic};
 
-/// Counts stored lines, and dropped lines once a stored line reports their number. Notifies the followers of these logs on every replica.
+/// Counts stored lines, and dropped lines once a stored line reports their number. Notifies every replica, for the clients that follow
+/// these logs.
 pub fn stored<'a>(
     metrics: &Metrics,
     realtime: &Realtime,

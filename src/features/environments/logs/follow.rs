@@ -1,4 +1,4 @@
-//! One replica's share of following logs: its claims, their readers, and the writer.
+//! Follows logs on one replica, with the replica's claims, their readers, and the writer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -97,7 +97,8 @@ impl Follower {
         tokio::join!(writer.write(taken), looking);
     }
 
-    /// Stops reading and releases the claims, so that other replicas take over immediately. Call it while [`Self::follow`] still runs.
+    /// Stops reading and releases the claims, so that other replicas need not wait until the claims expire. Call it while [`Self::follow`]
+    /// still runs.
     pub async fn leave(&self) {
         self.0.leaving.cancel();
         let _in_time = tokio::time::timeout(LEAVE, self.0.left.cancelled()).await;

@@ -1,8 +1,8 @@
 //! Live reading of logs. Each replica reads new entries of a log once, however many clients follow the log there.
 //!
-//! A followed log has a *feed*: one task that reads new entries when a signal reports them, or after a second without one, and passes them
-//! to every [`Tail`](super::tail::Tail). The database is authoritative, and signals only save time: without one, a feed is late but misses
-//! nothing.
+//! A followed log has a *feed*: one task that reads new entries when a signal reports them, or after a second without a signal, and passes
+//! them to every [`Tail`](super::tail::Tail). The database is authoritative, and signals only save time: without a signal, a feed is late
+//! but misses nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Live {
         store::read(&mut conn, environment, after, limit.try_into().unwrap_or(i64::MAX)).await
     }
 
-    /// Reads until the last tail is dropped. Its first part is the newest entry, which shows tails whether they are behind.
+    /// Reads a log until its last tail is dropped. The first part is the newest entry, which shows tails whether they are behind.
     async fn feed(self, environment: Uuid, parts: broadcast::Sender<Part>, grown: Arc<Notify>) {
         let mut after = None;
         while !self.ends(environment, &parts) {

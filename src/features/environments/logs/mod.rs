@@ -1,15 +1,15 @@
 //! The logs of environments: the output of containers and Vitrine's own messages about them, as numbered lines in bounded storage.
 //!
-//! - One replica at a time follows a running environment. It holds a *claim* for ten seconds and renews it. If the replica dies, another
-//!   one claims the environment and continues at the stored position.
-//! - Lines, their numbers and the reader's position are committed in one transaction, by the holder of the claim only. No line
+//! - One replica at a time follows the log of a running environment. Its *claim* on the log lasts ten seconds and is renewed every second.
+//!   If the replica dies, another one claims the log and continues at the stored position.
+//! - Lines of output, their numbers and the reader's position are committed in one transaction, only by the holder of the claim. No line
 //!   is lost or stored twice, even if a replica dies.
-//! - Readers wait for the writer, and the writer for the database. The engine keeps unread output, so an outage uses no memory. No line
-//!   is lost either, unless a container writes more than the engine keeps (Docker: 20 to 30 MB).
-//! - Vitrine drops lines only when an environment writes more than `LOG_LINES_PER_SECOND` within one second of the engine's clock. A line
-//!   in the log reports the number of dropped lines.
+//! - Readers wait for the writer, and the writer for the database. The engine keeps unread output. An outage of the database therefore does
+//!   not fill Vitrine's memory, and loses no line unless a container writes more than the engine keeps (Docker: 20 to 30 MB).
+//! - Vitrine drops lines only when an environment writes more than `LOG_LINES_PER_SECOND` lines within one second of the engine's clock. A
+//!   line in the log reports the number of dropped lines.
 //! - The last `LOG_LINES_KEPT` lines are kept. Numbers are consecutive, so a gap tells a client that older lines were deleted.
-//! - Live followers read stored lines and then new ones, on any replica, by their numbers alone.
+//! - A client that follows a log receives stored lines and then new ones. It can resume on any replica after the number of its last line.
 
 mod claims;
 mod events;

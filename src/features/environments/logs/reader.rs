@@ -66,7 +66,7 @@ impl Reader {
                 Err(error) => Err(error),
             };
             self.report_dropped().await;
-            // If the engine failed, there may be more output.
+            // After any error except `NoContainer`, there may be more output.
             if matches!(ended, Ok(()) | Err(DriverError::NoContainer)) {
                 if !self.is_running_at_next_poll().await {
                     return;
@@ -84,7 +84,7 @@ impl Reader {
         *self.wanted.borrow() == Wanted::Output
     }
 
-    /// Passes every new line to the writer.
+    /// Passes new lines to the writer and drops those over the limit. Returns when the output ends.
     async fn pass(&mut self, mut lines: Lines) -> Result<(), DriverError> {
         let mut known = self.position.known();
         loop {
@@ -97,7 +97,7 @@ impl Reader {
                 }
             };
             let Some(line) = line else { return Ok(()) };
-            // Buffered lines are ready immediately; without this, the loop would never yield to the runtime.
+            // Buffered lines are ready immediately. Without this call, the loop might not yield to the runtime.
             consume_budget().await;
             if known.includes(&line) {
                 continue;

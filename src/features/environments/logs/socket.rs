@@ -8,7 +8,7 @@ use super::model::Entry;
 use crate::metrics::labels::EventOut;
 use crate::realtime::Client;
 
-/// Maximum size of the lines in one event in bytes; a longer line has its own event. It limits the memory for a slow client.
+/// Maximum total size, in bytes, of the lines in one event. A longer line has its own event. This limits the memory for a slow client.
 const PIECE: usize = 64 << 10;
 
 #[derive(Serialize)]

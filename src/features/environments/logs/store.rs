@@ -16,15 +16,15 @@ use crate::domain::{DriverName, LogStream};
 use crate::features::environments::driver::Line;
 use crate::metrics::labels::Query;
 
-/// Maximum number of entries that [`remove`] deletes.
+/// Maximum number of entries that one call of [`remove`] deletes.
 pub const BITE: i64 = 5_000;
-/// Expected maximum number of Vitrine's own lines between two writes of the writer. Each write also deletes the entries that these lines
-/// push out.
+/// Expected maximum number of Vitrine's own lines in a log between two additions by the writer. Each addition also deletes the entries that
+/// these lines push out.
 const OWN_LINES: i64 = 100;
 
-/// Appends a line of Vitrine's own, in the transaction of the event that it reports. Count the line with
+/// Appends one of Vitrine's own lines, in the transaction of the event that the line reports. Call
 /// [`system_line_stored`](super::system_line_stored) after the commit. The first line creates the log; environments without a log are not
-/// followed. Entries beyond `LOG_LINES_KEPT` are deleted when the environment is next followed.
+/// followed. Entries beyond `LOG_LINES_KEPT` remain until the writer's next addition to the log or the next claim on it.
 ///
 /// # Errors
 /// When the database fails.
@@ -139,7 +139,7 @@ pub async fn renew(conn: &mut Conn, claims: &[Claim], term: Duration) -> Result<
     Ok(rows.into_iter().map(|row| (row.follower, row.runs)).collect())
 }
 
-/// Releases claims.
+/// Releases claims. Returns how many of them were still held.
 pub async fn release(conn: &mut Conn, claims: &[Claim]) -> Result<u64, StoreError> {
     let (environments, followers) = columns(claims);
     let update = sqlx::query!(
@@ -166,8 +166,8 @@ pub struct Stream {
     pub last_seq: i64,
 }
 
-/// Locks these logs until the transaction ends, and returns their state. Locks the environments against deletion first, in the order that a
-/// deletion uses.
+/// Locks these logs until the transaction ends, and returns their state. Locks each environment against deletion before its log, because a
+/// deletion locks in this order.
 pub async fn lock(tx: &mut Conn, environments: &[Uuid]) -> Result<HashMap<Uuid, Stream>, StoreError> {
     let select = sqlx::query!(
         "SELECT s.environment_id, s.follower, s.position, s.last_seq FROM log_streams s JOIN environments e ON e.id = s.environment_id

@@ -1,4 +1,4 @@
-//! One follower of a log: stored entries first, then every new one, without loss or duplicates.
+//! Follows a log for one client: stored entries first, then every new one, without loss or duplicates.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Live {
     /// Follows a log: the entries after a number, or else the last hundred, and then every new one.
     #[must_use]
     pub fn follow(&self, environment: Uuid, after: Option<i64>) -> Tail {
-        // Subscribe before the first read: the feed delivers everything stored after it.
+        // Subscribe before the first read: the feed then delivers every later entry, or a part that reveals a gap.
         let feed = self.subscribe(environment);
         Tail { live: self.clone(), environment, feed, last: after, is_behind: true }
     }

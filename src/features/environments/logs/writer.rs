@@ -1,6 +1,6 @@
 //! The writer of one replica. It receives the steps of every reader and commits many of them in one transaction.
 //!
-//! Each attempt first checks the claim and the stored position of a log. An attempt with an unknown outcome, such as a commit whose
+//! Each attempt first checks the claim and the stored position of every log. An attempt with an unknown outcome, such as a commit whose
 //! response was lost, can therefore be repeated: the repetition detects lines that are already stored.
 
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Writer {
             } else if is_stored {
                 stored.push(run);
             }
-            // Otherwise another replica holds the claim and reads the same lines.
+            // Otherwise this claim has ended, and the holder of the next claim reads the same lines.
         }
         if !additions.is_empty() {
             store::advance(&mut tx, &additions).await?;
