@@ -1,7 +1,7 @@
 //! The rules of environments; `mod.rs` lists them.
 //!
-//! A request changes the status and writes the job that carries the change out, in one transaction. `change` handles the job; `reconcile`
-//! handles changes that happened in the driver without a request.
+//! A request stores the new status and the job that carries out the operation, in one transaction. `change` handles the job. `reconcile`
+//! handles changes in the driver that no request caused.
 
 use std::sync::Arc;
 
@@ -39,11 +39,11 @@ pub enum EnvironmentError {
     OtherDriver,
     #[error("the project has an environment of this name")]
     NameTaken,
-    #[error("the project has {0} environments")]
+    #[error("the project has its maximum of {0} environments")]
     ProjectFull(u32),
-    #[error("the account has created {0} environments")]
+    #[error("the account has its maximum of {0} environments")]
     UserFull(u32),
-    #[error("the environment has {0} sessions")]
+    #[error("the environment has its maximum of {0} active sessions")]
     SessionsFull(u32),
     #[error("the session has ended")]
     SessionClosed,
@@ -80,9 +80,9 @@ pub struct Parts {
     pub background: Db,
     /// Runs environments.
     pub engine: Engine,
-    /// Owns environments and authorizes access to them.
+    /// Authorizes access to environments: each belongs to a project.
     pub projects: Projects,
-    /// Queue for operations.
+    /// Queue for the jobs of environments.
     pub queue: Queue,
     /// Notifies clients and other replicas.
     pub realtime: Realtime,
@@ -194,7 +194,7 @@ impl Environments {
         let before = self.lock(&mut tx, user, id, Action::Change).await?;
         let status = operation.begin(Some(before.status))?;
         let Some(task) = operation.job(before.status) else { return Ok(before) };
-        // Without the driver, no operation can be carried out, except that a delete can still remove the row.
+        // Only the environment's own driver can carry out an operation. A delete is allowed anyway: it can still remove the row.
         if before.driver != engine.name() && operation != Operation::Delete {
             return Err(EnvironmentError::OtherDriver);
         }
@@ -214,7 +214,7 @@ impl Environments {
 
     /// Locks an environment, if the user may perform `action` on its project.
     pub(super) async fn lock(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
-        // Lock order: the project first, as in every transaction that locks both. Deleting a project locks its environments after it.
+        // Lock order: first the project, then the environment. Deleting a project locks in the same order.
         let seen = store::find(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)?;
         self.parts().projects.lock(tx, user, seen.project_id, action).await?;
         store::lock(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)
@@ -230,7 +230,7 @@ impl Environments {
         Follower::new(db.clone(), engine.clone(), config, on_end, realtime.clone(), metrics.clone())
     }
 
-    /// Receives the signals of new log lines and wakes this replica's followers of those logs.
+    /// Receives the signals of new log lines and wakes the tasks that read those logs for this replica's clients.
     pub fn receive_log_signals(&self) -> impl Future<Output = ()> + Send + use<> {
         self.live().clone().receive_signals(self.parts().realtime.clone())
     }
@@ -243,7 +243,8 @@ impl Environments {
         }
     }
 
-    /// Updates the fleet's gauges of environments and sessions, and enqueues the reconcile job. For one replica at a time.
+    /// Updates the fleet's gauges of environments and sessions, deletes old closed sessions, and enqueues the reconcile job. Only one
+    /// replica at a time may call it.
     ///
     /// # Errors
     /// When the database fails.

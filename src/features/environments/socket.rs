@@ -1,4 +1,4 @@
-//! Environments over Socket.IO: subscribers receive changes of status and the log.
+//! Environments over Socket.IO: subscribers receive status changes and log entries.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::realtime::{Client, Done, Events, Realtime, Room};
 use crate::state::AppState;
 use crate::tasks::ticks;
 
-/// Poll interval for deleted environments. A subscription outlives its environment by at most this time.
+/// Poll interval for deleted environments. While the database is available, a subscription outlives its environment by at most this time.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of this feature.
@@ -61,7 +61,7 @@ async fn subscribe(state: AppState, client: Client, body: Subscription) -> Resul
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     let project = state.environments.read(&user, id).await?.project_id;
     let room = Room::Environment { id, project };
-    // Read again after joining the room: a change of status before that was not sent to this client.
+    // Read again after joining the room, because status changes before that moment were not sent to this client.
     let read = async || state.environments.read(&user, id).await;
     let environment = client.subscribe(room, read, || logs::send_log(state.environments.live(), client.clone(), id, last_seq)).await?;
     Ok(Subscribed { environment_id: id, status: environment.status, last_error: environment.last_error })

@@ -44,7 +44,7 @@ impl Operation {
     /// The status while the operation is in progress. `from` is the current status, `None` for an environment that does not exist yet.
     ///
     /// An operation may begin while another one is in progress, and then supersedes it. A deletion is legal whenever the environment
-    /// exists. Any other operation is legal if it would be legal after the one in progress.
+    /// exists. Any other operation is legal if it would be legal after the operation in progress.
     pub fn begin(self, from: Option<Status>) -> Result<Status, Illegal> {
         let Some(from) = from else { return if self == Self::Create { Ok(Status::Creating) } else { Err(Illegal::Absent) } };
         match (self, Destination::of(from)) {
@@ -57,11 +57,11 @@ impl Operation {
         }
     }
 
-    /// The operation for the new job; `from` is the status before the request. `None` if the job of an earlier request already does it.
+    /// The operation of the new job; `from` is the status before the request. `None` if the job of an earlier request already performs it.
     pub const fn job(self, from: Status) -> Option<Self> {
         match (self, from) {
             (Self::Delete, Status::Deleting) => None,
-            // This start supersedes an accepted stop, which must still take effect.
+            // The start supersedes a stop that was accepted earlier. A restart does both.
             (Self::Start, Status::Stopping) => Some(Self::Restart),
             _ => Some(self),
         }
@@ -98,7 +98,7 @@ impl Destination {
 /// Compares a status with the state of the container. If they disagree, returns the corrected status and the reason.
 pub fn observed(status: Status, container: Option<ContainerState>) -> Option<(Status, String)> {
     match (status, container) {
-        // Either an operation is in progress, whose job will set the status, or the two agree.
+        // Either an operation is in progress, and its job will set the status, or status and container agree.
         (Status::Creating | Status::Starting | Status::Stopping | Status::Deleting, _)
         | (Status::Running, Some(ContainerState::Running))
         | (Status::Stopped, Some(ContainerState::Created | ContainerState::Exited { .. }))

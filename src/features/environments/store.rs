@@ -116,7 +116,8 @@ pub async fn of_driver(conn: &mut Conn, driver: DriverName) -> Result<Vec<Enviro
     conn.all(Query::SelectEnvironments, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Counts the project's environments and those the account has created. Blocks concurrent creations for both until the transaction ends.
+/// Counts the project's environments, and the environments that the account has created. Until the transaction ends, other creations in
+/// this project or by this account wait.
 pub async fn counts(tx: &mut Conn, project: Uuid, user: Uuid) -> Result<(i64, i64), StoreError> {
     // A separate statement: the count needs a snapshot that is taken after the locks are held.
     let hold = sqlx::query!(

@@ -22,12 +22,12 @@ pub fn key_of(fault: &Fault) -> FaultKey {
     (fault.id, fault.begun_at)
 }
 
-/// The lasting effects in progress. Dropping it ends them.
+/// The lasting effects in progress. They end when this value is dropped.
 #[derive(Default)]
 pub struct LastingEffects(HashMap<FaultKey, AbortOnDropHandle<()>>);
 
 impl LastingEffects {
-    /// Ends effects of faults that are no longer active, and starts those of new ones.
+    /// Ends the effects of faults that are no longer active, and starts the effects of new faults.
     pub fn follow(&mut self, faults: &[Fault], injector: &FaultInjector) {
         self.0.retain(|key, _| faults.iter().any(|fault| key_of(fault) == *key));
         for fault in faults {
@@ -77,7 +77,7 @@ impl Lasting {
     }
 }
 
-/// Allocates memory and writes to it, so that it occupies physical memory. Empty when the allocation fails.
+/// Allocates memory and writes to it, because only written memory is physical. The result is empty if the allocation fails.
 fn touched(mebibytes: u32) -> Vec<u8> {
     let mut memory = Vec::new();
     let mebibyte = vec![1; MEBIBYTE];
@@ -88,7 +88,7 @@ fn touched(mebibytes: u32) -> Vec<u8> {
     memory
 }
 
-/// Occupies a worker repeatedly, and yields to other tasks in between.
+/// Occupies a worker for `busy`, then yields to other tasks for `idle`, and repeats this.
 async fn spin(busy: Duration, idle: Duration, injector: FaultInjector) {
     loop {
         injector.count(FaultKind::Block);

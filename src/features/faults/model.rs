@@ -46,7 +46,8 @@ pub struct Order {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(schema_with = ReplicaName::schema, required = false)]
     replica: Option<String>,
-    /// Probability in percent; for `block`, the share of time. Must be 100 or absent for `memory` and `task`.
+    /// Share of calls that the fault affects, in percent; for `block`, the share of time that workers are busy. Must
+    /// be 100 or absent for `memory` and `task`.
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = percent, required = false)]
     percent: Option<u32>,
@@ -54,7 +55,8 @@ pub struct Order {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(example = "/api/projects/{id}", nullable = false)]
     route: Option<String>,
-    /// For `latency`, `database` and `driver` at most 30000, for `block` at most 1000.
+    /// Delay in milliseconds, at most 30000, for `latency`, `database` and `driver`. For `block`: milliseconds, at most 1000, for which a
+    /// worker is busy without a break.
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = delay, required = false)]
     delay_ms: Option<u32>,
@@ -101,7 +103,7 @@ fn status() -> Schema {
 }
 
 impl Order {
-    /// Validates the request. `routes` are the existing routes.
+    /// Validates the request. `routes` has the templates of the existing routes.
     pub fn check(mut self, routes: &BTreeSet<String>) -> Result<NewFault, Vec<FieldError>> {
         let mut fields = Fields::default();
         let replica = self.replica.take().map(|replica| ReplicaName::read(&mut fields, "replica", &replica));
@@ -121,7 +123,7 @@ impl Order {
         u8::try_from(percent).unwrap_or(100)
     }
 
-    /// Consumes the parameters of the kind.
+    /// Takes the parameters of the kind out of the request.
     fn effect(&mut self, fields: &mut Fields, routes: &BTreeSet<String>) -> Effect {
         match self.fault {
             FaultKind::Latency => Effect::Latency { delay_ms: self.delay(fields, LATENCY_MS), route: self.route(fields, routes) },

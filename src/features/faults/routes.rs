@@ -35,7 +35,7 @@ impl From<FaultError> for ApiError {
     }
 }
 
-/// An admin of a service with fault injection. Where it is off, the extractor answers `not_found`.
+/// The requesting admin, and the faults service. Where fault injection is off, the extractor answers `not_found`.
 pub struct Operator {
     /// The account.
     pub user: User,
@@ -66,7 +66,7 @@ struct FaultView {
     /// Name of the only affected replica. Absent if every replica is affected.
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<String>,
-    /// Probability in percent; for `block`, the share of time.
+    /// Share of calls that the fault affects, in percent; for `block`, the share of time that workers are busy.
     percent: u8,
     #[serde(with = "time::serde::rfc3339")]
     begun_at: OffsetDateTime,
@@ -108,7 +108,7 @@ async fn read(Operator { faults, .. }: Operator, ApiPath(id): ApiPath<Uuid>) -> 
 
 /// Create a fault, or replace the one with this identifier
 ///
-/// It takes effect on every affected replica within two seconds.
+/// The fault takes effect on every affected replica within two seconds.
 #[utoipa::path(put, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), request_body = Order,
     params(("id" = Uuid, Path, description = "A UUID chosen by the client")),
     responses((status = 200, body = FaultView), (status = 201, body = FaultView)))]

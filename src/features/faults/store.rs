@@ -66,13 +66,13 @@ pub async fn put(conn: &mut Conn, id: Uuid, new: &NewFault) -> Result<(Fault, bo
     Ok((Fault { id, replica: replica.clone(), percent: *percent, effect: effect.clone(), begun_at, expires_at }, row.is_new))
 }
 
-/// Deletes a fault. Returns false if there was none.
+/// Deletes a fault. Returns false if the fault does not exist or has expired.
 pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<bool, StoreError> {
     let delete = sqlx::query!("DELETE FROM faults WHERE id = $1 AND expires_at > now()", id);
     Ok(conn.execute(Query::UpdateFaults, delete).await? == 1)
 }
 
-/// Deletes every fault. Returns their number.
+/// Deletes every fault, including expired ones. Returns the number of deleted faults.
 pub async fn delete_all(conn: &mut Conn) -> Result<u64, StoreError> {
     conn.execute(Query::UpdateFaults, sqlx::query!("DELETE FROM faults")).await
 }

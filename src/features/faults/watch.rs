@@ -21,7 +21,8 @@ impl Faults {
     pub async fn watch(self) {
         let mut ticks = ticks(POLL_INTERVAL);
         let mut effects = LastingEffects::default();
-        // Faults from before the start: one that has ended the replica's previous process must not end this one.
+        // The faults of the first successful poll. A fault of the kind `task` that ended the replica's previous process must
+        // not end this process too.
         let mut before_start: Option<HashSet<FaultKey>> = None;
         loop {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! Sessions: a user's workspaces in an environment. `shell` and `tmux` sessions are terminals; a `vscode` session attaches an editor
+//! Sessions: a user's workspaces in an environment. A `shell` or `tmux` session has a terminal; a `vscode` session attaches an editor
 //! through a link. A session ends when its user, the owner of the project or an admin closes it, when its program exits, or when its
 //! environment stops.
 

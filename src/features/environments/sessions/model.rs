@@ -40,8 +40,8 @@ impl Session {
         }
     }
 
-    /// The URL that attaches VS Code to the session's container. `None` unless the session is an active editor session. The Dev
-    /// Containers extension expects a description of the container in the URL's authority, as JSON in hexadecimal.
+    /// The URL that attaches VS Code to the session's container. `None` unless the session is an active editor session. After
+    /// `attached-container+`, the Dev Containers extension expects a description of the container, as JSON in hexadecimal.
     pub fn link(&self, container: &str) -> Option<String> {
         if self.kind != SessionType::Vscode || self.status != SessionStatus::Active {
             return None;
@@ -54,7 +54,7 @@ impl Session {
         Some(link + HOME)
     }
 
-    /// The action that must be permitted to close the session: members may close their own sessions, the owner and admins any session.
+    /// The action that must be permitted to close the session. Members may close their own sessions; the owner and admins may close any.
     pub fn action_to_close(&self, user: Uuid) -> Action {
         if self.user_id == user { Action::Enter } else { Action::Manage }
     }
@@ -68,7 +68,7 @@ pub enum TerminalEnd {
     Exited,
     /// The session was closed.
     Closed,
-    /// The environment stopped or cannot be reached.
+    /// The environment stopped or was deleted, the output failed, or the reason could not be determined.
     Stopped,
     /// The user may no longer change the project.
     AccessLost,
@@ -86,7 +86,7 @@ impl TerminalEnd {
     }
 }
 
-/// The signal between replicas that sessions were closed.
+/// The signal that tells replicas which sessions were closed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closed {

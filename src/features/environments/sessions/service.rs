@@ -108,8 +108,8 @@ impl Environments {
         })
     }
 
-    /// Returns why the output of a terminal has ended; `is_whole` tells whether it ended without an error. Closes the session if its
-    /// program has exited.
+    /// Returns why a terminal's output has ended, and closes the session if its program has exited. `is_whole` tells whether the output
+    /// ended without an error.
     pub(super) async fn terminal_output_ended(&self, user: &User, session: &Session, is_whole: bool) -> TerminalEnd {
         let Parts { db, engine, realtime, .. } = self.parts();
         if let Ok(Some(end)) = self.terminal_end(user, session).await {

@@ -23,10 +23,10 @@ use crate::tasks::ticks;
 
 /// Maximum number of bytes of text in one event, in both directions.
 const PIECE: usize = 16 << 10;
-/// Maximum time for which input waits for a program that does not read it.
+/// Maximum time for which an input event waits while the terminal's input queue is full.
 const INPUT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Poll interval of the checks in [`TerminalTask::wait_for_end`]. A terminal outlives its session, or its user's access, by at most this
-/// time if no signal arrives.
+/// Poll interval of the checks in [`TerminalTask::wait_for_end`]. Even without a signal, a terminal outlives its session, or its user's
+/// access, by at most this time while the database is available.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of terminals.
@@ -166,7 +166,7 @@ impl TerminalTask {
         while !text.is_empty() {
             let (data, rest) = text.split_at(text.floor_char_boundary(PIECE));
             if self.client.send(EventOut::SessionOutput, &Output { session_id: self.session.id, data }).await.is_err() {
-                // The client has disconnected; its connection state drops this task.
+                // The client has disconnected, and the end of its connection drops this task.
                 std::future::pending::<()>().await;
             }
             text = rest;
@@ -186,7 +186,7 @@ impl TerminalTask {
     async fn wait_for_end(&self) -> TerminalEnd {
         let Self { state, client, session } = self;
         let (mut closed, mut access) = (state.realtime.signals(Topic::TerminalsClosed), state.realtime.signals(Topic::AccessChanged));
-        // The first tick is immediate: the session may have ended while the program was starting.
+        // The first tick is immediate, because the session may have ended while the program was starting.
         let mut polls = ticks(POLL_INTERVAL);
         loop {
             tokio::select! {
@@ -203,7 +203,7 @@ impl TerminalTask {
     }
 }
 
-/// Forwards input to the program. Errors are ignored, because the end of the output reports the reason.
+/// Forwards input to the program. Errors are ignored: if the program has ended, its output ends too, and that ends the terminal.
 async fn forward_input(mut events: mpsc::Receiver<InputEvent>, mut input: Box<dyn TerminalInput>) -> Infallible {
     while let Some(event) = events.recv().await {
         let _ended = match event {

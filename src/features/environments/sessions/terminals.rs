@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::super::driver::TerminalSize;
 use crate::realtime::Client;
 
-/// Maximum number of terminals per client. Each needs two programs in a container and two connections to the engine.
+/// Maximum number of terminals per client. With Docker, each terminal needs two programs in a container and two connections to the engine.
 const MAX_TERMINALS: usize = 8;
-/// Capacity of a terminal's input queue in events of at most 16 KiB.
+/// Capacity of a terminal's input queue, in events. An event holds at most 16 KiB of text.
 const INPUT_QUEUE: usize = 16;
 
 /// An input event for the program of a terminal.
