@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Answer, AuthorizationRequest, POSTING, Stage, post};
 
-/// The author of a post: an access token, and the subject of its account, which only LinkedIn needs.
+/// The author of a post: an access token, and the subject of its account, which only `LinkedIn` needs.
 struct Author {
     token: String,
     subject: String,
