@@ -1,5 +1,6 @@
-//! The features of the service: one folder each. This file merges their routes and their Socket.IO events. Modules outside this folder
-//! must not import a feature, except those that assemble the application.
+//! The features of the service: one folder each. This file merges their routes and their Socket.IO events.
+//!
+//! Outside this folder, only three kinds of modules may import a feature: those that assemble the application, the pages, and `fleet`.
 
 pub mod accounts;
 pub mod environments;

@@ -1,7 +1,8 @@
-//! Access tokens for calls to a platform's API. Stored tokens are refreshed when they are about to expire.
+//! Access tokens for calls to a platform's API. Tokens are refreshed when they expire soon, when the platform rejects them, or when the
+//! user requests a refresh.
 //!
-//! On some platforms, a refresh token works only once. A replica therefore claims the account before it refreshes; if the replica dies, the
-//! claim expires. A refresh that has started is finished even if its caller is cancelled, because the new tokens would be lost otherwise.
+//! On some platforms, a refresh token works only once. A replica therefore claims an account before it refreshes the account's tokens; if
+//! the replica dies, the claim expires. A started refresh continues if its caller is cancelled; otherwise the new tokens would be lost.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,8 @@ use crate::platforms::Settings;
 
 /// A token that expires within this time is refreshed before use.
 const MARGIN: Duration = Duration::from_secs(30);
-/// Duration of a claim: longer than it takes to refresh the tokens and to store the new ones.
+/// Duration of a claim: longer than the time limits for platform calls (10 s in jobs, 4 s in requests by default). The remaining time is
+/// for storing the new tokens.
 const CLAIM: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -44,10 +46,10 @@ pub enum AccessError {
     /// The user has linked no account of this platform.
     #[error("no account is linked")]
     NotLinked,
-    /// The platform is not configured, perhaps only on this replica.
+    /// The platform is not configured on this replica. Another replica may have it.
     #[error("the platform is not configured")]
     NotConfigured,
-    /// The platform no longer accepts the account's tokens.
+    /// The platform no longer accepts the account's tokens, or no key opens them.
     #[error("the account must be linked again")]
     Expired,
     /// Another refresh did not finish in time.
@@ -71,16 +73,16 @@ impl Oauth {
         self.usable(id, None, deadline).await
     }
 
-    /// Returns a new token in place of one that the platform has rejected.
+    /// Replaces an access token that the platform has rejected.
     ///
     /// # Errors
-    /// An [`AccessError`]; `Expired` when the platform issues no other token.
+    /// An [`AccessError`].
     pub async fn renew(&self, refused: &Access, deadline: Instant) -> Result<Access, AccessError> {
         self.usable(refused.account, Some(&refused.token), deadline).await
     }
 
     async fn usable(&self, id: Uuid, refused: Option<&SecretString>, deadline: Instant) -> Result<Access, AccessError> {
-        // A token that was just refreshed is used, even if it expires soon.
+        // A token that this call has refreshed is used even if it expires soon; otherwise this loop would refresh it again and again.
         let mut is_fresh = false;
         loop {
             let found = store::find(&mut self.0.db.acquire().await?, id).await?;
@@ -98,13 +100,13 @@ impl Oauth {
                 Err(OauthError::NoSuchPlatform) => return Err(AccessError::NotConfigured),
                 Err(OauthError::Provider(error)) => return Err(error.into()),
                 Err(OauthError::Store(error)) => return Err(error.into()),
-                // After any other error, a retry cannot succeed.
+                // `refresh_once` returns only one other error: `LinkExpired`.
                 Err(_) => return Err(AccessError::Expired),
             }
         }
     }
 
-    /// Decrypts the access token. `None` if the account must be linked again.
+    /// Decrypts the access token. If no key opens the tokens, marks the account as expired. Returns `None` for an expired account.
     async fn opened(&self, account: &Account, stored: &StoredTokens) -> Result<Option<SecretString>, StoreError> {
         if account.status == Status::Expired {
             return Ok(None);
@@ -116,7 +118,7 @@ impl Oauth {
         Ok(None)
     }
 
-    /// Refreshes a user's account, even if its token is not about to expire.
+    /// Refreshes the tokens of a user's account, even if they do not expire soon.
     pub(super) async fn refresh(&self, user: Uuid, id: Uuid) -> Result<Account, OauthError> {
         let mine = async || {
             let found = store::find(&mut self.0.db.acquire().await?, id).await?;
@@ -191,7 +193,8 @@ impl Oauth {
         let Inner { background, queue, .. } = &*self.0;
         let mut tx = background.begin().await?;
         if !store::refreshed(&mut tx, account.id, claim, sealed).await? {
-            // The account was unlinked, or linked again, in the meantime. Nobody will use these tokens.
+            // Since the claim, the account was unlinked, linked again, or claimed by another refresh. Revoke the new tokens: nobody will
+            // use them.
             let unused = StoredTokens { id: account.id, access: sealed.access.clone(), refresh: sealed.refresh.clone() };
             queue.enqueue(&mut tx, &jobs::revocation(account.platform, &unused)).await?;
         }

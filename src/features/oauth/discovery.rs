@@ -19,7 +19,7 @@ use super::error::{Distrust, ProviderError};
 use crate::metrics::labels::ApiEndpoint;
 use crate::platforms::{Authority, Client, Settings};
 
-/// Fields of the document that the library does not define.
+/// Fields of the discovery document that the library does not define.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct More {
     /// Endpoint for token revocation (RFC 8414).
@@ -46,7 +46,7 @@ type Document = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
-/// A discovery document and its keys. Clones share them.
+/// A provider's discovery document and signing keys. Clones share them.
 #[derive(Clone)]
 pub struct Metadata(Arc<(Document, CoreJsonWebKeySet)>);
 
@@ -56,7 +56,7 @@ pub async fn fetch(client: &Client, settings: &Settings, deadline: Instant) -> R
         return Err(ProviderError::ClientRefused("the platform has no discovery document".to_owned()));
     };
     let document: Document = get(client, settings, ApiEndpoint::Discovery, discovery_url, deadline).await?;
-    // Otherwise a provider could impersonate another issuer (OpenID Connect Discovery, 4.3).
+    // Without this check, a provider could impersonate another issuer (OpenID Connect Discovery, 4.3).
     if !is_same(issuer, document.issuer().as_str()) {
         return Err(Distrust::Issuer.into());
     }
@@ -105,7 +105,8 @@ impl Metadata {
         self.0.0.additional_metadata().authorization_response_iss_parameter_supported
     }
 
-    /// Whether the provider accepts this client authentication method. A provider that lists none accepts `client_secret_basic` by default.
+    /// Whether the provider accepts this client authentication method. True if the document has no list of methods: the default is
+    /// `client_secret_basic`, and callers ask for no other method.
     pub fn takes(&self, method: &CoreClientAuthMethod) -> bool {
         self.0.0.token_endpoint_auth_methods_supported().is_none_or(|methods| methods.contains(method))
     }

@@ -23,7 +23,7 @@ pub enum Distrust {
     /// The provider may have rotated its keys.
     #[error("the ID token is signed with an unknown key")]
     UnknownKey,
-    /// Any other defect.
+    /// Any other defect of the ID token, or an invalid subject.
     #[error("the ID token is invalid")]
     Invalid,
 }
@@ -39,10 +39,10 @@ pub enum ProviderError {
         /// Time to wait before the next call, if the platform named one.
         after: Option<Duration>,
     },
-    /// The server rejected the code or token that it had issued.
+    /// The server rejected the code or refresh token that it had issued, or none is available.
     #[error("the platform refused the grant")]
     GrantRefused,
-    /// The server rejected this client; the configuration is wrong.
+    /// The server rejected this client, or the request for another reason. The configuration is probably wrong.
     #[error("the platform refused the client: {0}")]
     ClientRefused(String),
     /// The identity cannot be trusted.

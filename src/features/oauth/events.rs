@@ -1,5 +1,5 @@
-//! The events of signing in through platforms: each writes a log line, increments a counter, or both. Neither contains a token, a state, a
-//! subject or an e-mail.
+//! The events of sign-ins through platforms and of linked accounts: each writes a log line, increments a counter, or both. Log lines and
+//! labels contain no token, state, subject or e-mail address.
 
 use std::error::Error;
 
@@ -61,7 +61,7 @@ pub fn resealed(count: usize) {
     tracing::info!(count, "tokens re-sealed with the newest key");
 }
 
-/// Creates every series of a configured platform, so that it is exported before its first event.
+/// Creates every series of the counter for a configured platform. Otherwise a series would be exported only after its first event.
 pub fn touch(metrics: &Metrics, platform: Platform) {
     for operation in OauthOperation::MEMBERS {
         for ending in Ending::MEMBERS {

@@ -1,6 +1,6 @@
-//! A flow: a sign-in, or the linking of an account, in progress. The browser that started a flow keeps it in a sealed cookie. Starting one
-//! therefore costs the service no storage, and no other browser can finish it. Outside this file, the expected state appears in plain
-//! text only in the authorization request.
+//! A flow is a sign-in, or the linking of an account, in progress. The browser that starts a flow keeps it in a sealed cookie. The service
+//! therefore stores nothing for a started flow, and no other browser can finish the flow. The expected state leaves this file in three
+//! forms only: in plain text for the authorization request, sealed for the cookie, and as a hash for the database.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,20 +24,20 @@ pub struct Flow {
     pub nonce: Nonce,
     pub verifier: PkceCodeVerifier,
     pub return_to: ReturnTo,
-    /// The account to link the identity to; `None` for a sign-in.
+    /// The user to whom the account will be linked; `None` for a sign-in.
     pub link: Option<Uuid>,
     #[serde(with = "time::serde::timestamp")]
     pub expires_at: OffsetDateTime,
 }
 
-/// Why a callback does not match a flow.
+/// Why a callback cannot finish a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    #[error("this browser has started no sign-in with the platform")]
+    #[error("the browser sent no valid flow cookie for the platform")]
     Missing,
-    #[error("the state belongs to another sign-in")]
+    #[error("the state is missing or belongs to another flow")]
     Mismatch,
-    #[error("the sign-in was started too long ago")]
+    #[error("the flow has expired")]
     Expired,
     #[error("the state has already been used")]
     Used,
@@ -85,7 +85,7 @@ impl Flow {
     }
 }
 
-/// Binds the cookie to one platform, so that it does not open for another (RFC 9700, 4.4: mix-up).
+/// The sealing purpose names the platform. The cookie therefore does not open for another platform (RFC 9700, 4.4: mix-up attacks).
 fn purpose(platform: Platform) -> String {
     format!("oauth flow with {}", platform.name())
 }

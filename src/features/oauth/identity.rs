@@ -9,7 +9,7 @@ use super::error::Distrust;
 use crate::platforms::Settings;
 use crate::platforms::api::Identity;
 
-/// Asymmetric algorithms only. Excludes `none`, and signatures with our own client secret.
+/// Asymmetric algorithms only. This excludes unsigned tokens (`none`) and signatures with our own client secret (HMAC).
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 4] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPssSha256,
@@ -42,7 +42,7 @@ fn distrust(error: &ClaimsVerificationError) -> Distrust {
         ClaimsVerificationError::InvalidNonce(_) => Distrust::Nonce,
         ClaimsVerificationError::Expired(_) => Distrust::Expired,
         ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => Distrust::UnknownKey,
-        // The library may add reasons, and each of them means that the token is invalid.
+        // Every other reason, including those that the library adds later, means that the token is invalid.
         _ => Distrust::Invalid,
     }
 }

@@ -1,4 +1,4 @@
-//! The job that revokes the tokens of an unlinked account. The handler is in `revoke`.
+//! The job that revokes unused tokens, such as those of an unlinked account. `revoke` handles it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::domain::Platform;
 use crate::jobs::NewJob;
 use crate::metrics::labels::JobKind;
 
-/// The payload of the job. The tokens are still encrypted, and encoded as Base64.
+/// The payload of the job. The tokens are sealed, then encoded as Base64.
 #[derive(Serialize, Deserialize)]
 pub struct Revocation {
     pub platform: Platform,

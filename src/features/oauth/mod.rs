@@ -1,12 +1,13 @@
 //! Sign-in through platforms, linked accounts, and the tokens for calling the platforms' APIs.
 //!
-//! - Sign-in and linking use the authorization code flow with PKCE (S256), state and nonce (RFC 6749, RFC 7636, RFC 9700; `OpenID` Connect
-//!   Core). The flow is kept in a sealed cookie, so that only the browser that started it can finish it. A state is accepted once.
+//! - Sign-in and linking use OAuth authorization codes with PKCE (S256) and state (RFC 6749, RFC 7636, RFC 9700), and a nonce for `OpenID`
+//!   providers (`OpenID` Connect Core). A sign-in or link in progress is a *flow*. The browser that starts a flow keeps it in a sealed
+//!   cookie, and no other browser can finish it. A state is accepted once.
 //! - An identity belongs to one user, and a user has at most one identity of each platform. A matching e-mail address never gives access to
 //!   an existing user's account: this user must sign in and link the identity.
 //! - Tokens are encrypted at rest. A refresh token may work only once, so only one refresh of a linked account runs at a time in the whole
 //!   fleet.
-//! - A job revokes the tokens of an unlinked account, so that an unavailable platform delays nobody.
+//! - A job revokes the tokens of an unlinked account, so that an unavailable platform does not delay the user.
 
 mod access;
 mod discovery;

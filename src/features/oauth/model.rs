@@ -13,9 +13,10 @@ use crate::domain::validation::characters;
 
 /// Maximum number of characters of a return path.
 const PATH_LENGTH: usize = 512;
-/// Maximum number of characters of a handle, enough for every platform. Longer handles are truncated, because they are only displayed.
+/// Maximum number of characters of a handle, enough for every platform. Longer handles are truncated: a handle is only
+/// displayed.
 const HANDLE_LENGTH: usize = 200;
-/// Maximum length of a subject: 255 ASCII characters (`OpenID` Connect Core, 2).
+/// Maximum length of a subject in bytes. `OpenID` Connect Core, 2, permits 255 ASCII characters.
 const SUBJECT_LENGTH: usize = 255;
 
 /// Status of a linked account.
@@ -65,7 +66,7 @@ pub struct Account {
     pub handle: String,
     /// Scopes granted to Vitrine.
     pub scopes: Vec<String>,
-    /// Whether the platform still accepts the account's tokens.
+    /// Whether the account must be linked again.
     pub status: Status,
     /// Expiry of the access token; `None` if the platform does not specify one.
     pub expires_at: Option<OffsetDateTime>,
@@ -79,7 +80,7 @@ pub struct Account {
 #[derive(Clone, Debug)]
 pub struct Tokens {
     pub access: SecretString,
-    /// On some platforms, it can be used only once. `None` if the platform issued none.
+    /// `None` if the platform issued no refresh token. On some platforms, a refresh token works only once.
     pub refresh: Option<SecretString>,
     /// Expiry of the access token; `None` if the platform does not specify one.
     pub expires_at: Option<OffsetDateTime>,
@@ -96,7 +97,7 @@ pub struct Identified {
 }
 
 impl Identified {
-    /// Returns `None` when the subject is invalid. Truncates the handle.
+    /// Returns `None` when the subject is invalid. Removes control characters from the handle and truncates it.
     pub fn new(platform: Platform, issuer: &str, subject: &str, handle: &str) -> Option<Self> {
         if subject.is_empty() || subject.len() > SUBJECT_LENGTH || subject.contains(char::is_control) {
             return None;
@@ -111,14 +112,15 @@ impl Identified {
 pub struct ReturnTo(String);
 
 impl ReturnTo {
-    /// Schema of the paths that [`Self::parse`] accepts. It also permits a few paths that `parse` rejects: those that begin with two
-    /// slashes once their dot segments are removed.
+    /// Schema of a return path. It differs from [`Self::parse`] for two rare kinds of paths: it permits paths that begin with two slashes
+    /// once their dot segments are removed, and it rejects two slashes followed by this service's own host.
     pub fn schema() -> Schema {
         let path = characters(1, PATH_LENGTH).pattern(Some(r"^/([^/\\\u0000-\u001f\u007f-\u009f][^\\\u0000-\u001f\u007f-\u009f]*)?$"));
         path.default(Some("/".into())).into()
     }
 
-    /// Parses a path as a browser would. Returns `None` for anything that could lead to another site.
+    /// Parses a path as a browser would. Returns `None` if the text is too long, is no absolute path, contains a backslash or control
+    /// character, or could lead to another site.
     pub fn parse(text: &str, public_url: &Url) -> Option<Self> {
         // Browsers treat a backslash as a slash, and ignore tabs and line ends.
         let is_plain_path = text.starts_with('/') && text.chars().count() <= PATH_LENGTH && !text.contains('\\');

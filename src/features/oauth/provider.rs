@@ -1,6 +1,6 @@
 //! The protocol with a platform's authorization server: authorization URL, code exchange, identity, refresh, revocation.
 //!
-//! `service` has the rules of accounts; [`platforms`](crate::platforms) sends the requests.
+//! `service` has the rules for linked accounts; [`platforms`](crate::platforms) sends the requests.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ type Client<Addresses = EndpointNotSet> = oauth2::Client<
     Addresses,
 >;
 
-/// The authorization servers of all platforms. Clones share their metadata.
+/// The authorization servers of all platforms. Clones share the cached metadata.
 #[derive(Clone)]
 pub struct Providers {
     platforms: Platforms,
@@ -82,7 +82,8 @@ impl Providers {
         Ok(request.url().0)
     }
 
-    /// Checks that the response comes from the expected issuer (RFC 9207).
+    /// Checks that an authorization response comes from the expected issuer (RFC 9207). Checks only `OpenID` providers. Accepts a response
+    /// without an issuer, unless the provider's metadata says that every response has one.
     pub async fn check_issuer(&self, settings: &Settings, issuer: Option<&str>, deadline: Instant) -> Result<(), ProviderError> {
         let Authority::Oidc { issuer: expected, .. } = &settings.authority else { return Ok(()) };
         let named = match issuer {
@@ -124,7 +125,7 @@ impl Providers {
         Ok((tokens, identity))
     }
 
-    /// Exchanges a refresh token for new tokens. On some platforms, it cannot be used again.
+    /// Exchanges a refresh token for new tokens. On some platforms, a refresh token works only once.
     pub async fn refresh(&self, settings: &Settings, refresh: &SecretString, deadline: Instant) -> Result<Tokens, ProviderError> {
         let client = self.client(settings, deadline).await?;
         let channel = self.platforms.client().channel(settings.platform, ApiEndpoint::Token, deadline);
@@ -133,7 +134,7 @@ impl Providers {
         Ok(tokens(settings, &answer))
     }
 
-    /// Revokes a token (RFC 7009). Returns false when the platform does not support it.
+    /// Revokes a token (RFC 7009). Returns false when the platform does not support revocation.
     pub async fn revoke(&self, settings: &Settings, token: &SecretString, hint: &str, deadline: Instant) -> Result<bool, ProviderError> {
         let url = match &settings.authority {
             Authority::OAuth2 { revocation_url, .. } => revocation_url.clone(),
@@ -248,7 +249,7 @@ fn misread(settings: &Settings, error: &str, body: &[u8]) -> ProviderError {
     }
 }
 
-/// Maps error codes of RFC 6749, 5.2, and those that GitHub uses for invalid codes and refresh tokens.
+/// Maps error codes of RFC 6749, 4.1.2.1 and 5.2, and GitHub's error codes for an invalid authorization code or refresh token.
 fn refused(error: &str) -> ProviderError {
     match error {
         "invalid_grant" | "bad_verification_code" | "bad_refresh_token" => ProviderError::GrantRefused,

@@ -1,4 +1,4 @@
-//! The handler of the job that revokes the tokens of an unlinked account.
+//! The handler of the job that revokes unused tokens, such as those of an unlinked account.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ impl Handler for RevokeTokens {
     async fn run(&self, job: &Job) -> Result<(), Failure> {
         let Revocation { platform, account, access, refresh } = job.payload()?;
         let Inner { vault, providers, metrics, .. } = &*self.0.0;
-        // The platform is no longer configured.
+        // Without the settings of the platform, its tokens cannot be revoked.
         let Ok(settings) = self.0.settings(platform) else { return Ok(()) };
         let decoded = |token: &String| STANDARD.decode(token).map_err(|_| Failure::Permanent("the stored token is invalid".to_owned()));
         let stored = StoredTokens { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
@@ -48,7 +48,7 @@ impl Handler for RevokeTokens {
         Ok(())
     }
 
-    /// Nothing to do: the account is unlinked in any case, and its owner can revoke the access on the platform itself.
+    /// Nothing to do: the service no longer uses the tokens, and the user can revoke the access on the platform.
     async fn give_up(&self, _: &Job, _: &mut Conn, _: &str) -> Result<(), StoreError> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The HTTP routes of signing in through platforms and of linked accounts: `/api/oauth/*` and `/api/accounts*`.
+//! The HTTP routes for sign-in through platforms and for linked accounts: `/api/oauth/*` and `/api/accounts*`.
 
 use axum::Json;
 use axum::extract::State;
@@ -29,7 +29,7 @@ use crate::state::AppState;
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Routes below `/api/oauth` and `/api/accounts`.
+/// The routes `/api/oauth/*`, `/api/accounts` and `/api/accounts/*`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(platforms))
@@ -135,7 +135,7 @@ async fn start(
     ApiPath(platform): ApiPath<Platform>,
     ApiQuery(query): ApiQuery<StartQuery>,
 ) -> Result<Response, ApiError> {
-    // Otherwise another site could link its own identity to the account that is signed in here.
+    // Without this check, another site could link an attacker's identity to the signed-in user.
     if current.is_some() && headers.get(&SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(ApiError::new(Code::CrossSite));
     }
@@ -191,7 +191,7 @@ async fn callback(
     }
 }
 
-/// The cookie of a flow. Expires with it.
+/// The cookie of a flow. The cookie expires when the flow does.
 fn flow_cookie(config: &Config, platform: Platform, value: String) -> Cookie<'static> {
     let lifetime = time::Duration::try_from(config.oauth_lifetime).unwrap_or(time::Duration::ZERO);
     let mut cookie = cookie(config, &flow_cookie_name(platform), value);
@@ -216,7 +216,7 @@ struct AccountView {
     /// Scopes granted to Vitrine.
     scopes: Vec<String>,
     status: Status,
-    /// Expiry of the access token. Vitrine refreshes an expiring token before it uses it.
+    /// Expiry of the access token. Before use, Vitrine refreshes a token that expires soon.
     #[serde(with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]

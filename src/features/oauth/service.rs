@@ -23,7 +23,7 @@ use crate::platforms::api::Identity;
 use crate::platforms::{Platforms, Settings};
 use crate::sealing::{InvalidKeys, Keyring};
 
-/// The reason why a sign-in or a change of a linked account is refused.
+/// Why a sign-in or a change of a linked account failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OauthError {
     #[error("the platform is not configured")]
@@ -38,7 +38,7 @@ pub enum OauthError {
     State(#[from] StateError),
     #[error("the platform did not grant consent: {0}")]
     Denied(&'static str),
-    #[error("another account has started the link")]
+    #[error("the user who started the link is not signed in")]
     SignedInAsOther,
     #[error("the identity is linked to another account")]
     IdentityTaken,
@@ -46,7 +46,7 @@ pub enum OauthError {
     PlatformTaken,
     #[error("the platform did not provide a verified e-mail address")]
     EmailUnverified,
-    #[error("the account would have no way to sign in")]
+    #[error("the user would have no way to sign in")]
     LastSignIn,
     #[error("the platform issued no refresh token")]
     RefreshUnsupported,
@@ -70,7 +70,7 @@ pub struct Oauth(pub(super) Arc<Inner>);
 pub struct Parts {
     /// Connections for requests.
     pub db: Db,
-    /// Connections for work that no request waits for.
+    /// Background connections. They store the outcome of a token refresh.
     pub background: Db,
     /// Registers users and starts their sessions.
     pub accounts: Accounts,
@@ -85,7 +85,7 @@ pub struct Parts {
 /// The state of [`Oauth`].
 pub struct Inner {
     pub(super) db: Db,
-    /// Connections for work that no request waits for.
+    /// Background connections. They store the outcome of a token refresh.
     pub(super) background: Db,
     accounts: Accounts,
     pub(super) providers: Providers,
@@ -168,7 +168,7 @@ impl Oauth {
         caller: &Caller,
     ) -> Result<Started, OauthError> {
         let settings = self.settings(platform)?;
-        // Before the metrics below: anyone can send this request, so a throttled one must not count as a failure of the platform.
+        // Anyone can send this request. A throttled request must not count as a failure of the platform: check before the metrics below.
         self.0.accounts.take_platform_visit(caller).await?;
         let started = self.create_flow(settings, return_to, user).await;
         match &started {
@@ -192,7 +192,7 @@ impl Oauth {
         Ok(Started { location, cookie: flow.seal(vault.keys()) })
     }
 
-    /// Finishes a flow of [`Self::start`]. `cookie` is the flow's cookie from the browser, and `user` is the user who is signed in there.
+    /// Finishes a flow of [`Self::start`]. `cookie` is the flow's cookie from the browser, and `user` is that browser's signed-in user.
     pub(super) async fn finish(
         &self,
         platform: Platform,
@@ -303,7 +303,7 @@ impl Oauth {
         Ok(self.accounts(&mut self.0.db.acquire().await?, user).await?)
     }
 
-    /// Lists the linked accounts of a user, whether or not they must be linked again.
+    /// Lists the linked accounts of a user, including those that must be linked again.
     ///
     /// # Errors
     /// When the database fails.
@@ -311,7 +311,7 @@ impl Oauth {
         store::of_user(conn, user).await
     }
 
-    /// Unlinks an account, unless its user could no longer sign in. A job revokes its tokens at the platform.
+    /// Unlinks an account, unless the user could no longer sign in without it. A job revokes the account's tokens at the platform.
     pub(super) async fn unlink(&self, user: Uuid, id: Uuid) -> Result<(), OauthError> {
         let Inner { db, accounts, queue, .. } = &*self.0;
         let mut tx = db.begin().await?;

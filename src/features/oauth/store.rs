@@ -77,7 +77,8 @@ pub async fn lock_identity(conn: &mut Conn, identified: &Identified) -> Result<O
     conn.optional(Query::SelectSocialAccounts, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Fails with the conflict `social_accounts_identity_key` or `social_accounts_platform_key`.
+/// Fails with the conflict `social_accounts_identity_key` if the identity is already linked, or `social_accounts_platform_key` if the user
+/// has another account on this platform.
 pub async fn insert(conn: &mut Conn, id: Uuid, user: Uuid, identified: &Identified, sealed: &Sealed) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO social_accounts (id, user_id, platform, issuer, subject, handle, scopes, access_token, refresh_token, expires_at)
@@ -173,7 +174,8 @@ pub async fn claim_refresh(conn: &mut Conn, known: &StoredTokens, claim: Uuid, t
     Ok(conn.execute(Query::UpdateSocialAccounts, update).await? == 1)
 }
 
-/// Stores the result of a claimed refresh. Returns false when the account has been unlinked or linked again in the meantime.
+/// Stores the result of a claimed refresh. Returns false when, since the claim, the account has been unlinked, linked again, or claimed by
+/// another refresh.
 pub async fn refreshed(conn: &mut Conn, id: Uuid, claim: Uuid, sealed: &Sealed) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET access_token = $3, refresh_token = COALESCE($4, refresh_token), expires_at = $5, scopes = $6,
@@ -210,7 +212,7 @@ pub async fn expire(conn: &mut Conn, known: &StoredTokens) -> Result<(), StoreEr
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }
 
-/// Locks at most 100 active accounts with tokens that are not sealed with the key that `mark` identifies.
+/// Locks at most 100 active accounts with a token that the first key did not seal. `mark` identifies the first key.
 pub async fn lock_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<StoredTokens>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, access_token, refresh_token FROM social_accounts

@@ -46,8 +46,9 @@ impl Vault {
         Ok(Opened { access, refresh })
     }
 
-    /// Re-seals the tokens of a batch of active accounts that are sealed with an older key, within the caller's transaction. Returns the
-    /// number of accounts. If no key opens an account's tokens, the account is marked as expired: its user must link it again.
+    /// Re-seals tokens that the first key did not seal, for a batch of active accounts, within the caller's transaction. If no key opens an
+    /// account's tokens, the account is marked as expired: its user must link it again. Returns the number of accounts, expired ones
+    /// included.
     pub async fn reseal(&self, tx: &mut Conn) -> Result<usize, StoreError> {
         let accounts = store::lock_sealed_otherwise(tx, self.0.mark()).await?;
         for stored in &accounts {

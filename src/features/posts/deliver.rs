@@ -1,5 +1,6 @@
-//! The handler of the job that delivers a post to a platform. The job may be retried at any point: the handler checks that the delivery is
-//! pending, calls the platform with an idempotency key, and stores the outcome in the transaction that completes the job.
+//! The handler of the job that delivers a post to a platform. An attempt can stop at any point, and the job then runs again. The handler
+//! therefore checks that the delivery is pending, calls the platform with an idempotency key, and marks it as delivered in the
+//! transaction that completes the job.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::db::{Conn, StoreError};
 use crate::jobs::{Failure, Handler, Job, MAX_ATTEMPTS};
 use crate::platforms::api::{Message, Published};
 
-/// Deadline of an attempt, token renewal included.
+/// Time limit for the platform calls of an attempt, including those that renew the token.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Handles [`Deliver`].
@@ -27,7 +28,7 @@ impl Handler for DeliverPost {
         let deliver: Deliver = job.payload()?;
         let Parts { background, .. } = self.0.parts();
         let pending = store::pending(&mut background.acquire().await?, deliver.post, deliver.platform).await?;
-        // The delivery has ended, or was deleted with its project.
+        // Nothing to do: the delivery has ended, or was deleted with its project.
         let Some(announcement) = pending else { return Ok(()) };
         if !announcement.is_published {
             return Err(Failure::Permanent("the project is no longer published".to_owned()));
@@ -47,7 +48,8 @@ impl Handler for DeliverPost {
 
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
-        // Above the maximum, the last attempt died with its replica and left no reason: keep the reason of an earlier attempt.
+        // An attempt above the maximum only records that the one before it did not finish, usually because its replica died. The reason of
+        // an earlier attempt says more: keep it.
         let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
         if let Some((author, reason)) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
             let realtime = self.0.parts().realtime.clone();
