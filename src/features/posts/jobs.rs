@@ -15,7 +15,7 @@ pub struct Deliver {
 }
 
 impl Deliver {
-    /// The job that delivers a post to a platform. It has no lane, so that a rate-limited platform delays nothing else.
+    /// The job that delivers a post to a platform. The job has no lane, so a rate-limited platform delays no other job.
     pub fn job(post: Uuid, platform: Platform) -> NewJob {
         NewJob::new(JobKind::PostDelivery, &Self { post, platform })
     }

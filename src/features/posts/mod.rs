@@ -2,13 +2,13 @@
 //! on platforms.
 //!
 //! - A post, its deliveries and their jobs are written in one transaction. Every accepted post is therefore delivered or fails with a
-//!   reason, whatever happens to the replica. Editors and owners post under their own names, on platforms that they have linked.
+//!   reason, whatever happens to the replica. Editors, owners and admins post with the platform accounts that they have linked.
 //! - A delivery ends once, as delivered or failed. If a platform is unavailable, busy or sends an invalid response, the delivery is
 //!   attempted up to five times; a refusal is final. Every attempt sends the same text and the same idempotency key.
-//! - Platforms that support idempotency keys (Mastodon, the simulator) never show a post twice. X and `LinkedIn` do not support them: if an
-//!   attempt succeeded but the replica died before it stored the success, the next attempt sends the post again. If the platform
-//!   recognizes a text that it has published recently, it refuses the post; the delivery then counts as failed, with the platform's
-//!   message, because it is not certain that the post is there. Otherwise, the post appears twice.
+//! - For an hour, Mastodon recognizes an idempotency key and does not publish the post again. Simulated platforms also recognize the key.
+//!   The real X and `LinkedIn` ignore it. If an attempt succeeded there but the replica died before it stored the success, the next attempt
+//!   sends the post again. If the platform then recognizes a recently published text, it refuses the post. The delivery counts as failed,
+//!   with the platform's message, because the replica does not know whether the first post exists. Otherwise, the post appears twice.
 //! - A delivery uses the account that is linked at the time of the attempt. Once a project is no longer published, its pending deliveries
 //!   fail. Deleting a project deletes its posts here, but not on the platforms.
 //! - The platforms' APIs are in [`platforms::api`](crate::platforms::api); the feature `oauth` keeps the tokens.

@@ -73,17 +73,17 @@ pub struct Post {
     pub deliveries: Vec<Delivery>,
 }
 
-/// Schema of a set of platforms that support posts. Which of them are available depends on the configuration.
+/// Schema of a non-empty set of the platforms that support posts. The configuration decides which of them are available.
 pub fn platforms() -> Schema {
     some_of(Platform::MEMBERS.iter().filter(|platform| Message::is_for(**platform)).map(|platform| platform.name()))
 }
 
-/// A valid request for a post.
+/// A valid request to create a post.
 #[derive(Debug, Serialize)]
 pub struct NewPost {
     pub project: Uuid,
     pub text: String,
-    /// In alphabetical order.
+    /// In alphabetical order, so that a repeated request may list them in another order.
     pub platforms: Vec<Platform>,
 }
 
@@ -111,13 +111,17 @@ impl NewPost {
         fields.finish(Self { project, text, platforms })
     }
 
-    /// Checks the text and link against every platform's limit.
+    /// Checks the text and link against the limit of each platform in the request.
     pub fn check_length(&self, link: &str) -> Result<(), Vec<FieldError>> {
         let mut fields = Fields::default();
         let message = Message { text: &self.text, link };
         for platform in &self.platforms {
             if let Some(limit) = message.exceeds(*platform) {
-                fields.refuse("text", "too_long", format!("must be at most {limit} characters, link included, for {}", platform.name()));
+                fields.refuse(
+                    "text",
+                    "too_long",
+                    format!("must be at most {limit} characters as {} counts them, link included", platform.name()),
+                );
             }
         }
         fields.finish(())

@@ -10,7 +10,7 @@ use crate::features::oauth::{Access, AccessError, ProviderError};
 use crate::platforms::Settings;
 use crate::platforms::api::{ApiFailure, Session};
 
-/// Delay after a rate limit if the response states none; `LinkedIn` never states one.
+/// Delay after a rate limit if the response states no delay; `LinkedIn` never states one.
 const DEFAULT_DELAY: Duration = Duration::from_mins(1);
 
 /// Why a call to a platform failed.
@@ -23,7 +23,7 @@ pub enum ActError {
     /// A later call may succeed. `after` is the time to wait before that call, if known.
     #[error("{reason}")]
     Later { reason: String, after: Option<Duration> },
-    /// The platform will refuse every repetition of this call.
+    /// A repetition of this call would fail again.
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
@@ -40,7 +40,7 @@ pub struct Acting<'a> {
 }
 
 impl<'a> Acting<'a> {
-    /// Loads the stored token; refreshes it first if it expires soon.
+    /// Loads the stored token, and refreshes it if it expires soon.
     pub async fn begin(posts: &'a Posts, settings: &'a Settings, user: Uuid, deadline: Instant) -> Result<Self, ActError> {
         let parts = posts.parts();
         let access = parts.oauth.access(user, settings.platform, deadline).await?;

@@ -65,9 +65,9 @@ impl From<InsightsError> for ApiError {
 struct DeliveryView {
     platform: Platform,
     status: DeliveryStatus,
-    /// Number of attempts so far.
+    /// Number of attempts up to `updated_at`.
     attempts: i32,
-    /// Error of the last attempt.
+    /// Last error of the delivery; null before any error and after success.
     last_error: Option<String>,
     /// Identifier of the post on the platform.
     remote_id: Option<String>,
@@ -122,12 +122,13 @@ async fn list(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreatePost {
-    /// Identifier of a published project. A link to it becomes the last line.
+    /// Identifier of a published project. A link to the project becomes the last line of the post.
     project_id: Uuid,
-    /// Text of the post. Each platform has its own limit, link included: `mastodon` 500, `x` 280, `linkedin` 3000.
+    /// Text of the post. Each platform has its own limit for text and link, and its own way to count characters: `mastodon` 500, `x` 280,
+    /// `linkedin` 3000.
     #[schema(schema_with = Text::schema)]
     text: String,
-    /// Platforms to post on; the account must be linked on each.
+    /// Platforms to post on. The user must have linked an account of each platform.
     #[schema(schema_with = platforms)]
     platforms: Vec<Platform>,
 }

@@ -134,7 +134,7 @@ impl Posts {
         let post = store::find(&mut db.acquire().await?, id).await?.ok_or(PostError::NoSuchPost)?;
         if post.author_id != user.id {
             projects.permit(user, post.project_id, Action::Enter).await.map_err(|error| match error {
-                // Users who may only read a public project must not learn that the post exists.
+                // Users who are not members of a public project must not learn that the post exists.
                 ProjectError::Forbidden => PostError::NoSuchPost,
                 error => error.into(),
             })?;

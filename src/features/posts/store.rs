@@ -160,8 +160,8 @@ pub async fn set_put_off(tx: &mut Conn, post: Uuid, platform: Platform, attempts
     Ok(tx.execute(Query::UpdatePostDeliveries, update).await? == 1)
 }
 
-/// Marks a delivery as failed. Returns the post's author and the stored reason; `keep_reason` keeps the reason of an earlier attempt.
-/// `None` when the delivery is no longer pending.
+/// Marks a delivery as failed. If `keep_reason` is set and an earlier attempt left a reason, that reason is kept instead of `reason`.
+/// Returns the post's author and the stored reason, or `None` when the delivery is no longer pending.
 pub async fn set_failed(
     tx: &mut Conn,
     post: Uuid,

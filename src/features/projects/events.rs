@@ -47,7 +47,8 @@ pub fn member_removed(realtime: &Realtime, project: Uuid, member: Uuid) {
     tracing::info!(%project, %member, "member removed");
 }
 
-/// Informs a client that its user may no longer read the project. It is the last event about the project that this client receives.
+/// Informs a client that its user may no longer enter the project. The client receives no further event about the project until it
+/// subscribes again.
 pub fn access_lost(client: &Client, project: Uuid) {
     let _slow = client.emit(EventOut::ProjectChanged, &Changed { project_id: project, change: Change::AccessLost, version: None });
     tracing::info!(%project, user = %client.identity().user, "subscription ended");
@@ -69,7 +70,7 @@ enum Change {
 struct Changed {
     project_id: Uuid,
     change: Change,
-    /// The project's version, for changes of the project itself.
+    /// The project's new version, if the project was updated, published or unpublished.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<i64>,
 }

@@ -11,12 +11,12 @@ use crate::domain::validation::{Fields, Line, Paragraph};
 pub type Name = Line<1, 80>;
 /// Free text for readers of the project.
 pub type Description = Paragraph<0, 2000>;
-/// E-mail address of an account to be added. Its maximum length is that of an account's own address.
+/// E-mail address of the account to add as a member. The maximum length is the same as at sign-up.
 pub type MemberEmail = Line<1, 254>;
 /// Maximum number of members, including the owner.
 pub const MAX_MEMBERS: usize = 100;
 
-/// Role of a member in a project, in ascending order of rights.
+/// Role of a member in a project. The roles are listed in ascending order of rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ProjectRole)]
@@ -54,10 +54,10 @@ impl Role {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
-    /// Only members may read it.
+    /// Only members and admins may read the project.
     #[default]
     Private,
-    /// Every account may read it.
+    /// Every account may read the project.
     Public,
 }
 
@@ -137,7 +137,7 @@ pub struct Member {
     pub added_at: OffsetDateTime,
 }
 
-/// Validates the address of an account to be added.
+/// Validates the e-mail address in a request to add a member.
 pub fn member_email(text: &str) -> Result<String, Vec<FieldError>> {
     let mut fields = Fields::default();
     let email = MemberEmail::read(&mut fields, "email", text);
@@ -149,9 +149,9 @@ pub fn member_email(text: &str) -> Result<String, Vec<FieldError>> {
 pub enum Action {
     /// Read the project.
     Read,
-    /// Read its contents, such as members and environments.
+    /// Read the project's contents, such as members and environments.
     Enter,
-    /// Change it or its contents.
+    /// Change the project or its contents.
     Change,
     /// Manage members, publication and deletion.
     Manage,
@@ -162,7 +162,7 @@ pub enum Action {
 pub enum Refused {
     /// The account must not learn that the project exists.
     Hidden,
-    /// The account may read the project but not do this.
+    /// The account may read the project but not perform the action.
     Forbidden,
 }
 

@@ -1,9 +1,9 @@
 //! Presence: the users whose connections are subscribed to a project, on any replica.
 //!
 //! Presence is not stored. Each replica publishes the users of its own connections after every change and every few seconds. A replica
-//! with subscribers to a project keeps the last message of each other replica about it, for [`LIFETIME`]. A user who leaves disappears
-//! immediately, because the next message no longer lists them. The users of a dead replica disappear after [`LIFETIME`]. While Redis is
-//! unavailable, each replica knows only its own users.
+//! with subscribers to a project keeps the last message about the project from every other replica, for [`LIFETIME`]. A user who leaves
+//! disappears immediately, because the replica publishes a new message without this user. The users of a dead replica disappear after
+//! [`LIFETIME`]. If Redis is unavailable for longer than [`LIFETIME`], each replica knows only its own users.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum number of projects per message.
 const MAX_PROJECTS: usize = 100;
 
-/// A user in a project. The display name is read when the user's first connection subscribes.
+/// A user in a project. A replica keeps the display name that it read for the user's first connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct PresentUser {
     user_id: Uuid,
@@ -77,7 +77,7 @@ struct Inner {
 struct ProjectPresence {
     /// Users of this replica's connections: name, and number of connections.
     local: BTreeMap<Uuid, (String, usize)>,
-    /// Users on each other replica, and the time of its last message.
+    /// Users on every other replica, and the arrival time of the replica's last message.
     remote: HashMap<Uuid, (Users, Instant)>,
     /// Users in the last notification to subscribers.
     notified: Users,
@@ -184,7 +184,7 @@ impl Presence {
         change.is_some()
     }
 
-    /// Publishes local users to the other replicas and handles their messages. Runs until the task is dropped.
+    /// Publishes local users to the other replicas, and handles the messages of those replicas. Runs until the task is dropped.
     pub async fn share(self) {
         let mut signals = self.0.realtime.signals(Topic::Presence);
         let (mut publications, mut polls) = (ticks(PUBLISH_INTERVAL), ticks(POLL_INTERVAL));
@@ -228,7 +228,7 @@ impl Presence {
     }
 
     fn handle(&self, signal: Value) {
-        // Another version may send a message that this version does not understand.
+        // A replica with another version may send a message that this version cannot parse.
         let Ok(Message { replica, projects: received, asks }) = serde_json::from_value(signal) else { return };
         if replica == self.0.realtime.replica() {
             return;

@@ -108,7 +108,7 @@ impl FromRequestParts<AppState> for ProjectRequest {
                 let (CurrentUser { user, .. }, lookup) = CurrentUser::and_lookup(parts, state, CacheType::Project, &id.to_string()).await?;
                 Ok(Self { user, id, lookup })
             }
-            // Authentication comes first: without it, even a malformed identifier is answered with 401.
+            // Authentication comes first: an unauthenticated request gets 401, even if its identifier is malformed.
             Err(refusal) => Err(CurrentUser::from_request_parts(parts, state).await.map_or_else(|stranger| stranger, |_| refusal)),
         }
     }
@@ -209,7 +209,7 @@ async fn change(
 
 /// Delete a project and everything in it
 ///
-/// With `If-Match`, only if the project has not changed since the client read it.
+/// With `If-Match`, the project is deleted only if it has not changed since the client read it.
 #[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
     responses((status = 204)))]
 async fn delete(

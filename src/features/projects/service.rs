@@ -1,7 +1,7 @@
 //! The rules of projects; `mod.rs` lists them.
 //!
-//! Reads use the cache. Changes read from the database, never from the cache. The transaction of a change also records the cache entries
-//! that become stale. After the response to a change, no replica serves those entries.
+//! Reads of a single project use the cache. Changes read from the database, never from the cache. The transaction of a change also records
+//! the cache entries that become stale. After the response to a change, no replica serves those entries.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub enum ProjectError {
     #[error("the project has changed since it was read")]
     Changed,
     /// The owner cannot be removed or get another role.
-    #[error("the owner of a project cannot be removed or changed")]
+    #[error("the owner of a project cannot be removed or get another role")]
     OwnerRequired,
     /// The project has reached the maximum number of members.
     #[error("the project has reached the maximum number of members")]
@@ -56,7 +56,7 @@ pub enum ProjectError {
     /// Another project has the slug.
     #[error("the slug is taken")]
     SlugTaken,
-    /// The project's current slug must not be published, and the request contained no other.
+    /// The project's current slug is not valid for publication, and the request contained no other slug.
     #[error("the slug is not valid for publication")]
     InvalidSlug(Vec<FieldError>),
     /// The slug of a published project cannot change.
@@ -102,7 +102,7 @@ pub struct Parts {
     pub accounts: Accounts,
     /// Notifies clients and other replicas.
     pub realtime: Realtime,
-    /// The metrics of this feature are counted here.
+    /// Records this feature's metrics.
     pub metrics: Metrics,
 }
 
@@ -151,7 +151,7 @@ impl Projects {
         let Inner { db, metrics, .. } = self.inner();
         let insert = async |conn: &mut Conn| insert_with_free_slug(conn, user.id, &new).await;
         let Outcome { result: project, is_replay } = match &request {
-            // One statement needs no transaction.
+            // Each attempt to insert is a single statement, so it needs no transaction.
             None => Outcome { result: insert(&mut db.acquire().await?).await?, is_replay: false },
             request => db.begin().await?.commit_idempotent(request.as_ref(), insert).await?,
         };
@@ -179,7 +179,7 @@ impl Projects {
     /// Checks whether the user may perform `action` on the project. Meant for reads, because the answer may come from the cache.
     ///
     /// # Errors
-    /// When the project does not exist for the user, or the user's role does not allow the action.
+    /// When the project does not exist for the user, the user's role does not allow the action, or the database fails.
     pub async fn permit(&self, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
         self.access(user, id, action, self.lookup(id).await).await.map(drop)
     }
@@ -198,8 +198,8 @@ impl Projects {
         Ok(access)
     }
 
-    /// As [`Self::permit`], for writes: takes a shared lock on the project until the transaction ends, which blocks changes but not other
-    /// shared locks.
+    /// As [`Self::permit`], for writes. Takes a shared lock on the project until the transaction ends. The lock blocks changes of the
+    /// project, but not other shared locks.
     ///
     /// # Errors
     /// As [`Self::permit`].
@@ -217,7 +217,7 @@ impl Projects {
         Ok(project.is_published().then_some(project.slug))
     }
 
-    /// Changes a project, unless it has changed since the user read it.
+    /// Changes a project, if `conditions` allow this for the project's current version.
     pub(super) async fn change(
         &self,
         user: &User,
@@ -277,7 +277,7 @@ impl Projects {
         Ok(ProjectAccess { project, role: before.role })
     }
 
-    /// Deletes a project and everything in it, unless it has changed since the user read it.
+    /// Deletes a project and everything in it, if `conditions` allow this for the project's current version.
     pub(super) async fn delete(&self, user: &User, id: Uuid, conditions: &Conditions) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = lock(&mut tx, user, id, Action::Manage).await?;
@@ -331,7 +331,7 @@ impl Projects {
         Ok(member)
     }
 
-    /// Removes a member. The owner and admins may remove any member, other members only themselves. The owner cannot be removed.
+    /// Removes a member. The owner and admins may remove every member except the owner; other members may remove only themselves.
     pub(super) async fn remove_member(&self, user: &User, id: Uuid, member: Uuid) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let action = if member == user.id { Action::Read } else { Action::Manage };
@@ -360,7 +360,7 @@ impl Projects {
     }
 }
 
-/// Locks a project against concurrent changes, if the user may perform `action` on it.
+/// Locks a project against concurrent changes, then checks whether the user may perform `action` on it.
 async fn lock(tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<ProjectAccess, ProjectError> {
     let project = store::lock(tx, id).await?;
     access(tx, user, project, action).await
