@@ -1,6 +1,6 @@
-//! Work that one replica does for the fleet: gauges computed from the database, and clean-up.
+//! Work that one replica does for the fleet: gauges computed from the database, enqueuing of the reconcile job, and clean-up.
 //!
-//! A lease elects that replica; the others report zero, so that `sum()` over replicas is correct.
+//! The replica that holds the lease does this work. All other replicas report zero, so that `sum()` over replicas is correct.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const LEASE: &str = "fleet";
 const TERM: Duration = Duration::from_secs(15);
 const ROUND: Duration = Duration::from_secs(5);
 
-/// One replica's candidacy for the fleet's work; clones share its identity.
+/// Does the fleet's work on the replica that holds the lease. Clones have the same identity.
 #[derive(Clone)]
 pub struct Fleet {
     me: Uuid,
@@ -38,7 +38,8 @@ impl Fleet {
         Self { me: Uuid::new_v4(), db, accounts, oauth, environments, health, metrics }
     }
 
-    /// Competes for the lease, and does the fleet's work while this replica holds it. Runs until the task is dropped.
+    /// Competes for the lease while this replica is ready, and does the fleet's work while it holds the lease. Runs until the task is
+    /// dropped.
     pub async fn lead(self) {
         let mut rounds = ticks(ROUND);
         loop {

@@ -30,8 +30,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
 /// Consecutive failures until a required dependency counts as down. If one failure were enough, one slow answer of Postgres would remove
 /// every replica from the edge's pool at once.
 const FAILURES_TO_BE_DOWN: u32 = 2;
+/// First pause between attempts to migrate. The pause doubles after each attempt, so that a failing migration does not flood the log.
 const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
-/// Longest pause between attempts to migrate, so that a failing migration does not flood the log.
+/// Upper bound of the pause between attempts to migrate.
 const MAX_MIGRATE_PAUSE: Duration = Duration::from_secs(2);
 const READINESS_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -41,7 +42,7 @@ const READINESS_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum DependencyStatus {
     /// The last check succeeded. A required dependency is still up after one failure.
     Up,
-    /// The last check failed (the last two of a required dependency), or none has succeeded yet.
+    /// The last check failed, or no check has succeeded yet. A required dependency is down only after two consecutive failures.
     Down,
 }
 
@@ -60,7 +61,7 @@ impl DependencyStatus {
 pub enum ReadinessStatus {
     /// Every dependency is up.
     Ready,
-    /// A dependency that is not required is down.
+    /// Every required dependency is up, but another one is down.
     Degraded,
     /// A required dependency is down.
     Unready,
@@ -80,7 +81,7 @@ pub struct Check {
     /// Time of the last change of the status.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
-    /// Class of the last failure, if any.
+    /// Class of the last failure: `not_checked` before the first check, null if no check has failed since the dependency came up.
     pub last_error: Option<&'static str>,
     /// For the environment driver, its name; for Postgres, the sessions that block a migration.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -253,13 +254,13 @@ impl Health {
 /// Pings Postgres, one ping at a time.
 struct Postgres {
     db: Db,
-    /// A ping that an earlier check stopped waiting for.
+    /// A ping that had not ended when its check timed out.
     pending: Option<AbortOnDropHandle<Result<(), StoreError>>>,
 }
 
 impl Postgres {
-    /// Pings after the previous ping has ended. A check never cancels a ping: the connection would be lost, and on a busy replica
-    /// opening a new one takes much longer than a check, because SCRAM in sqlx yields to other tasks eight hundred times.
+    /// Pings after the previous ping has ended. A check never cancels a ping, because a cancelled ping loses its connection. On a busy
+    /// replica, opening a new connection takes much longer than a check: SCRAM in sqlx yields to other tasks eight hundred times.
     async fn ping(&mut self) -> Result<(), &'static str> {
         if let Some(late) = &mut self.pending {
             let _whatever_it_was = late.await;
@@ -281,7 +282,7 @@ fn redis_state(redis: &RedisClient) -> Result<(), &'static str> {
     if redis.is_connected() { Ok(()) } else { Err("unavailable") }
 }
 
-/// Checks the readiness of the replica on this machine: the health check of images without a shell.
+/// Checks the readiness of the replica in this container, for the health check of an image without a shell.
 ///
 /// # Errors
 /// When the replica is not ready, or does not answer within three seconds.

@@ -18,11 +18,10 @@ use crate::health::Health;
 use crate::realtime::{Realtime, Topic};
 use crate::tasks::ticks;
 
-/// Interval between heartbeats.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Lifetime of a heartbeat.
+/// A replica is not shown if its last heartbeat is older.
 const LIFETIME: Duration = Duration::from_secs(5);
-/// Maximum number of replicas in memory: more than any fleet that one Redis channel can serve.
+/// Maximum number of other replicas in memory. No fleet that one Redis channel can serve is as large.
 const MAX_REPLICAS: usize = 1000;
 
 /// The status of one replica.
@@ -115,7 +114,7 @@ impl Heartbeat {
     }
 
     fn handle(&self, signal: Value) {
-        // Another version may send a heartbeat that this one cannot parse.
+        // Ignores missed heartbeats, which are `null` here, and heartbeats of other versions that this version cannot parse.
         let Ok(Beat { from, replica }) = serde_json::from_value(signal) else { return };
         let mut others = self.others();
         if from != self.0.realtime.replica() && (others.len() < MAX_REPLICAS || others.contains_key(&from)) {

@@ -10,11 +10,11 @@ use ipnet::IpNet;
 use super::error::ApiError;
 use crate::config::Config;
 
-/// Prefix length of the IPv6 network that an internet provider assigns to one subscriber. The subscriber controls every address in it.
+/// Prefix length of the smallest IPv6 network that internet providers assign to a subscriber, who controls every address in it.
 const SUBSCRIBER_PREFIX: u8 = 64;
 
-/// The network of the client: one IPv4 address or an IPv6 /64. Every per-address limit counts networks, so a client cannot evade a
-/// limit by switching addresses within its network. Do not use it in metrics or log lines.
+/// The network of the client: one IPv4 address or an IPv6 /64. Limits apply to networks, so a client cannot evade a limit by switching
+/// addresses within its network. Metrics and log lines must not contain networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientNetwork(pub IpNet);
 
@@ -34,7 +34,8 @@ fn network(address: IpAddr) -> IpNet {
     }
 }
 
-/// Walks the proxy chain, nearest hop first. The client is the first untrusted address or, if the chain has none, the last valid one.
+/// Walks the proxy chain, nearest hop first, up to the first invalid address. The client is the first untrusted address on the way or,
+/// if there is none, the last trusted one.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let forwarded: Vec<&str> =

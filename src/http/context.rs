@@ -1,4 +1,4 @@
-//! The current request, as a task-local that problems and log lines read.
+//! The current request, in a task-local variable. Problems and their log lines read it.
 
 use axum::http::{HeaderValue, Uri};
 

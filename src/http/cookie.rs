@@ -1,5 +1,5 @@
-//! The attributes that all cookies of the service share: scripts cannot read them, POST forms on other sites do not send them, and
-//! behind TLS no other host can set them. The value of a cookie belongs to its feature.
+//! The attributes that all cookies of the service share. Scripts cannot read these cookies, browsers do not send them with POST forms of
+//! other sites, and behind TLS no other host can set them. Each feature defines the values of its cookies.
 
 use axum_extra::extract::cookie::{Cookie, SameSite};
 

@@ -38,7 +38,7 @@ impl<S: AsRef<Config> + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T>
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let inner = error.inner();
-            // serde_json reports an enum that is not a string as a syntax error, although the body is valid JSON.
+            // Where an enum is expected, serde_json reports a value of another type as a syntax error, although the body is valid JSON.
             if inner.is_data() || is_json_text(&bytes) {
                 shape_error(&error)
             } else {
@@ -110,8 +110,8 @@ fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldEr
     } else {
         "invalid"
     };
-    // The path of a missing or duplicate field, and that of an unknown field in a tagged enum, ends at its parent: only the message names
-    // the field. Other paths of unknown fields include the field.
+    // The path of a missing or duplicate field ends at the field's parent, and only the message names the field. The path of an unknown
+    // field includes the field, except in a tagged enum.
     let named = message.split('`').nth(1).filter(|_| code != "invalid");
     let field = match (error.path().to_string(), named) {
         (path, Some(name)) if path == "." => name.to_owned(),
@@ -149,7 +149,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
 /// The value of a header that must not be repeated; `None` without the header.
 ///
 /// # Errors
-/// `invalid_header` when the header is repeated or is not visible ASCII.
+/// `invalid_header` when the header is repeated, or its value is not visible ASCII.
 pub fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
     let invalid = |must: &str| ApiError::new(Code::InvalidHeader).detail(format!("{name} must {must}"));
     let mut lines = parts.headers.get_all(name).iter();

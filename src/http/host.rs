@@ -1,5 +1,5 @@
-//! Checks the `Host` header (RFC 9112, 3.2): a request must have exactly one, and it must be valid. An intermediary that routes by
-//! one of two `Host` lines and forwards the other can be tricked into serving one site's responses as another's.
+//! Checks the `Host` header (RFC 9112, 3.2): an HTTP/1.1 request must have exactly one `Host` line, with a valid value. With two lines, a
+//! proxy might read one and this service the other. An attacker could then make the proxy serve one site's responses as another's.
 
 use axum::extract::Request;
 use axum::http::header::HOST;

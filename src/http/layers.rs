@@ -1,4 +1,4 @@
-//! The layers that every request passes through. [`router`](crate::router) sets their order.
+//! The layers around the handlers of all features. [`router`](crate::router) sets their order.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -23,14 +23,14 @@ use super::unread::UnreadBody;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-/// Routes without a request span: probes, scrapes and assets are frequent and trivial; socket events have their own spans.
+/// Prefixes of the routes without a request span. Probes, scrapes and assets are frequent and trivial; socket events have their own spans.
 const QUIET: [&str; 6] = ["/health", "/metrics", "/api/metrics", "/assets/", "/favicon", "/socket.io/"];
-/// Longer identifiers are replaced: the identifier is part of every log line of its request.
+/// Longer identifiers are replaced, because every log line of a request contains its identifier.
 const MAX_ID_LENGTH: usize = 64;
 
 /// A service that handles requests. A layer is a function from one `Endpoint` to another, so the compiler can inline the whole
 /// stack; `axum::middleware::from_fn` allocates several times per request and layer. Layers use future combinators instead of
-/// `async` blocks: a block that captures a future and awaits it stores it twice, and the whole future is moved once per request.
+/// `async` blocks: a block that captures a future and awaits it stores the future twice, and moves all of it once per request.
 pub trait Endpoint<B = Body>:
     Service<Request, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
 {
@@ -41,8 +41,9 @@ impl<S, B> Endpoint<B> for S where
 {
 }
 
-/// Assigns the request its identifier and span, and drains the body that the handler left unread. An identifier from the edge is kept
-/// if it is harmless. A request without a valid `Host` is rejected here, like any malformed request head, before a route counts it.
+/// Assigns the request an identifier and a span, drains the body that the handler left unread, and adds headers to the response. Keeps
+/// the identifier in the request, which the edge assigns, if it is harmless. Rejects a missing or invalid `Host` before the
+/// metrics count the request, because they do not count other malformed request heads either.
 pub fn identify<B>(replica: HeaderValue, mut inner: impl Endpoint<B>) -> impl Endpoint
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,

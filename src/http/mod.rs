@@ -1,6 +1,6 @@
 //! HTTP code that all features share: problem responses, extractors, paging and the layers of the router.
 //!
-//! This module depends on no feature, and not on the state that holds the features. A feature's rules belong in its service, its
+//! This module depends neither on a feature nor on the state that holds the features. A feature's rules belong in its `service.rs`, its
 //! responses in its `routes.rs`.
 
 pub mod address;

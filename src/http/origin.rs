@@ -1,10 +1,11 @@
 //! Cross-site request protection: one rule decides which pages may call the API and Socket.IO with a user's cookies.
 //!
-//! A page may call its own origin, under every host name that reaches the service. Pages of trusted origins (`PUBLIC_URL`,
+//! The service may have several host names. A page may call the origin that it was loaded from. Pages of trusted origins (`PUBLIC_URL`,
 //! `SOCKET_ORIGINS`) may call the service, too. A request with neither `Origin` nor `Sec-Fetch-Site` is allowed: it cannot come from
-//! another site's page, because browsers send `Origin` with such a page's unsafe requests and websocket handshakes. tower-http
-//! implements the rule: it looks for a trusted `Origin` first, then evaluates `Sec-Fetch-Site`, and without that header compares
-//! `Origin` with `Host`.
+//! another site's page, because browsers send `Origin` with the unsafe requests and websocket handshakes of such a page.
+//!
+//! tower-http implements the rule. It evaluates `Sec-Fetch-Site`; without that header, it compares `Origin` with `Host`. Either way, a
+//! trusted `Origin` is sufficient.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -20,13 +21,13 @@ use crate::config::Config;
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Rejects requests with an unsafe method from pages of untrusted origins.
+/// Rejects a request with an unsafe method, unless the page's origin is the service's own or a trusted one.
 pub type OriginLayer = CsrfLayer<fn(ProtectionError) -> Response>;
 
 /// The rule as a layer for HTTP routes. It exempts safe methods.
 ///
 /// # Errors
-/// When `PUBLIC_URL` or `SOCKET_ORIGINS` is not a valid origin.
+/// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is not a valid origin.
 pub fn layer(config: &Config) -> Result<OriginLayer, ConfigError> {
     let trusted = std::iter::once(&config.public_url).chain(&config.socket_origins);
     let layer = trusted.map(|url| url.origin().ascii_serialization()).try_fold(CsrfLayer::new(), CsrfLayer::add_trusted_origin)?;
@@ -40,9 +41,9 @@ fn reject(error: ProtectionError) -> Response {
 /// Applies the rule to a request with any method. A Socket.IO connection starts with a GET, and its events change state.
 ///
 /// # Errors
-/// `cross_site_request` when the page's origin is untrusted.
+/// `cross_site_request` when the page's origin is neither the service's own nor a trusted one.
 pub async fn check(layer: &OriginLayer, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
-    // The layer exempts GET, so give it a POST with the headers that it inspects.
+    // The layer exempts GET, so it receives a POST with the headers that it inspects.
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     request.uri_mut().clone_from(uri);

@@ -15,8 +15,8 @@ const RESERVED: [&str; 18] = [
 /// Completes a name that yields no valid slug by itself.
 const FILLER: &str = "project";
 
-/// A valid slug: words of lower-case ASCII letters and digits, separated by single hyphens. No slug needs escaping, and no two slugs differ
-/// only in upper and lower case or in similar letters of different alphabets.
+/// A valid slug: words of lower-case ASCII letters and digits, separated by single hyphens. A slug needs no escaping in a URL. No two
+/// slugs differ only in upper and lower case, or in similar letters of different alphabets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug(String);
 
@@ -46,7 +46,7 @@ impl Slug {
         fields.finish(Self(text.to_owned()))
     }
 
-    /// Derives a slug from the ASCII letters and digits of a name, completed where these are not enough.
+    /// Derives a slug from the ASCII letters and digits of a name. If they yield no valid slug, adds `FILLER`.
     pub fn of_name(name: &str) -> Self {
         let lower = name.to_lowercase();
         let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
@@ -58,7 +58,7 @@ impl Slug {
         }
     }
 
-    /// Derives a slug with the same beginning and another ending. Used when this slug is taken.
+    /// Derives a slug that begins like this one and ends with `ending` in hexadecimal. Used when this slug is taken.
     pub fn with_ending(&self, ending: u32) -> Self {
         let ending = format!("-{ending:08x}");
         Self(cut(&self.0, LENGTH.end() - ending.len()).to_owned() + &ending)
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reserved_word_is_otherwise_a_valid_slug() {
+    fn every_reserved_word_would_otherwise_be_a_valid_slug() {
         for word in RESERVED {
             assert_eq!(refusal(word), Some("reserved"), "{word}");
         }

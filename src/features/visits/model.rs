@@ -20,13 +20,13 @@ const MAX_SHIFT: f64 = 100.0;
 pub enum Report {
     /// A page was shown.
     PageView(PageRoute),
-    /// A web vital, in seconds.
+    /// A web vital and its value in seconds.
     Vital(PageRoute, Vital, f64),
     /// Cumulative layout shift of the page.
     Shift(PageRoute, f64),
     /// The page called the API.
     Call(CalledEndpoint, CallStatus),
-    /// An asset was loaded, in seconds.
+    /// An asset was loaded, with the duration in seconds.
     Asset(AssetType, f64),
     /// An error occurred.
     Error(ClientError),
@@ -36,7 +36,7 @@ pub enum Report {
 
 /// Name of the layout shift among the vitals.
 const SHIFT: &str = "cls";
-/// Accepted statuses of a call. Pages hardly ever see a 3xx: the browser follows redirects, and replaces a 304 with its cached response.
+/// Accepted statuses of a call with a response.
 const STATUSES: RangeInclusive<u16> = 200..=599;
 /// Stands for a call without a response.
 const NO_STATUS: u16 = 0;
@@ -64,7 +64,7 @@ impl Report {
     }
 }
 
-/// Schema of an event with exactly these fields.
+/// Schema of an event that has `kind` and exactly these fields.
 fn event<const COUNT: usize>(kind: &'static str, fields: [(&str, Schema); COUNT]) -> Schema {
     let event = ObjectBuilder::new().schema_type(Type::Object).property("kind", one_of([kind])).required("kind");
     let event = fields.into_iter().fold(event, |event, (name, schema)| event.property(name, schema).required(name));
@@ -156,7 +156,8 @@ fn within<E: Error>(value: f64, most: f64) -> Result<f64, E> {
     Err(E::invalid_value(Unexpected::Float(value), &"a plausible value"))
 }
 
-/// The class of a status; 0 means a call without a response.
+/// The class of a status; 0 means a call without a response. Pages hardly ever see a 3xx, so it has no class of its own: the browser
+/// follows redirects, and replaces a 304 with its cached response.
 fn call_status<E: Error>(status: u16) -> Result<CallStatus, E> {
     Ok(match status {
         NO_STATUS => CallStatus::Failed,

@@ -20,7 +20,7 @@ use crate::state::AppState;
 
 /// Maximum number of reports per beacon.
 const MOST: usize = 50;
-/// `Retry-After` for a limited network. Its quota per minute refills gradually.
+/// `Retry-After` for a network above its quota. The quota refills gradually, so the client need not wait a whole minute.
 const PAUSE_SECONDS: u64 = 10;
 
 /// The route of beacons.
@@ -48,7 +48,7 @@ fn events() -> Schema {
 
 /// Report what a browser has measured
 ///
-/// Routes, endpoints and types come from fixed lists. A beacon with any other value is rejected as a whole.
+/// Routes, vitals, endpoints and types come from fixed lists. A beacon with any other name or an implausible value is rejected as a whole.
 #[utoipa::path(post, path = "/api/rum", tag = "visits", request_body = Beacon,
     responses((status = 204), (status = 429)))]
 async fn report(

@@ -1,4 +1,4 @@
-//! The read operations of the showcase; see `mod.rs`.
+//! The read operations of the showcase. The most frequent ones read through the cache.
 
 use super::super::model::Project;
 use super::super::service::{Inner, ProjectError, Projects};
@@ -32,7 +32,7 @@ impl Projects {
     /// # Errors
     /// When no such project is published, or the database fails.
     pub async fn published_as(&self, slug: &str) -> Result<Entry, ProjectError> {
-        // No project has an invalid slug, so no lookup is needed.
+        // No project has an invalid slug, so an invalid slug needs no lookup.
         let slug = Slug::parse(slug).map_err(|_| ProjectError::NoSuchProject)?;
         let Inner { db, cache, .. } = self.inner();
         let load = async || store::published_as(&mut db.acquire().await?, slug.as_str()).await;
@@ -41,7 +41,7 @@ impl Projects {
     }
 }
 
-/// The cache entries that become stale when the project changes. None if the project is not published.
+/// The cache entries that become stale when the project changes. A project that is not published has no such entries.
 pub fn stale(project: &Project) -> impl Iterator<Item = Stale> {
     let entries = project.is_published().then(|| [FIRST_PAGE.to_owned(), entry_id(&project.slug)]);
     entries.into_iter().flatten().map(|entry| Stale::new(CacheType::Showcase, entry))

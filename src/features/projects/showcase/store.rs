@@ -1,4 +1,5 @@
-//! The SQL of the showcase. A missing row is `Ok(None)`. `published` repeats the condition of the partial index that it uses.
+//! The SQL of the showcase. A missing row is `Ok(None)`. `published` repeats the condition of the partial index, because otherwise
+//! Postgres cannot use the index.
 
 use super::model::Entry;
 use crate::db::{Conn, StoreError};
