@@ -26,7 +26,8 @@ const BODY: [Code; 5] =
     [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
 /// Errors that the edge returns in place of a replica (`handle_errors` in the Caddyfile), as status and code.
 pub const EDGE: [(u16, &str); 4] = [(413, "payload_too_large"), (502, "bad_gateway"), (503, "unavailable"), (504, "gateway_timeout")];
-/// The code of the edge's other errors. No operation lists these errors: a `default` response would make every status valid.
+/// The code of the edge's other errors, except the 404 of internal routes. No operation lists these errors: a `default` response would
+/// make every status valid.
 pub const EDGE_DEFAULT: &str = "edge_error";
 
 /// Collections in which POST creates a resource, and the path of that resource. The field `id` of the response is the `{id}` in the path.
@@ -139,7 +140,7 @@ pub fn operations(description: &Interface) -> Vec<Operation> {
 }
 
 /// The operation of a page; the description omits pages. `matched` is the template in the router, `route` the template in metrics, and
-/// `own_statuses` are the statuses of its handler.
+/// `own_statuses` are the statuses of the page's handler.
 #[must_use]
 pub fn page(matched: &str, route: &str, own_statuses: &[u16]) -> Operation {
     let statuses = own_statuses.iter().copied().chain(ANY.map(Code::status)).collect();

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`config`] | every environment variable |
 //! | [`app`] | [`App::build`](app::App::build) and [`App::run`](app::App::run): construction and lifecycle of the service |
-//! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, signals |
+//! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, the signals that start a shutdown |
 //! | [`state`] | the services that handlers share |
 //! | [`interface`], [`api_docs`] | the `OpenAPI` description, and its pages |
 //! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |

@@ -23,10 +23,10 @@ use crate::domain::validation::characters;
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Maximum length of a key, without the quotation marks around it.
 const KEY_LENGTH: usize = 255;
-/// At most [`KEY_LENGTH`] visible ASCII characters and spaces, without inner quotation marks. A key in quotation marks, the
-/// structured-field string that the draft requires, may begin or end with spaces; a bare key may not.
+/// 1 to [`KEY_LENGTH`] visible ASCII characters and spaces, without inner quotation marks. The draft requires quotation marks around the
+/// key (a structured-field string). A quoted key may begin or end with spaces; a bare key may not.
 const KEY_PATTERN: &str = r#"^([!#-~]([ !#-~]{0,253}[!#-~])?|"[ !#-~]{1,255}")$"#;
-/// `*`, or a list of entity tags (RFC 9110, 8.8.3). The list and its members may be empty.
+/// `*`, or a list of entity tags (RFC 9110, 8.8.3). The list may be empty, and may have empty elements.
 const TAGS_PATTERN: &str = r#"^(\*|[ ,]*((W/)?"[!#-~]*"( *,[ ,]*(W/)?"[!#-~]*")*[ ,]*)?)$"#;
 
 /// The `ETag` header for a version. Two different representations of one resource must never share a version.
@@ -36,7 +36,7 @@ pub fn etag(version: impl Display) -> [(HeaderName, String); 1] {
 }
 
 impl Conditions {
-    /// Responds to a read of this version with `answer`, or with 304 when the client already has it.
+    /// Responds to a read of this version with `answer`, or with 304 when the client already has the version.
     ///
     /// # Errors
     /// `precondition_failed` when `If-Match` excludes the version.
@@ -78,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequiredConditions {
     }
 }
 
-/// The client's key for this request: a repetition has no further effect and returns the first response.
+/// The client's key for this request. A repeated request with the key has no further effect and returns the first response.
 pub struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
@@ -117,12 +117,12 @@ impl IntoParams for RequiredConditions {
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        // A schema counts the quotation marks around a key, too; the pattern limits a bare key.
+        // The maximum length includes quotation marks around the key. The pattern limits the key itself to `KEY_LENGTH`.
         let key = characters(1, KEY_LENGTH + 2).pattern(Some(KEY_PATTERN));
         vec![parameter(
             "Idempotency-Key",
             Required::False,
-            "A repetition with this key has no further effect and returns the first response",
+            "For 24 hours, a repeated request with this key has no further effect and returns the first response",
             key,
         )]
     }

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 /// Maximum number of bytes to drain. A client that sends more loses its connection.
 const DRAIN_LIMIT: usize = 8 << 20;
-/// Time limit for draining. A slower client loses its connection; the edge is faster, because it buffers bodies completely.
+/// Time limit for draining. A slower client loses its connection. The edge is fast enough, because it buffers each body completely first.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A handle to the request's body that outlives the handler; `None` if there is nothing to drain.

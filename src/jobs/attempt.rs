@@ -72,7 +72,8 @@ impl Workers {
         }
     }
 
-    /// Renews the lease when it is due. Returns the time at which the renewal was requested, or `None` if the lease is lost.
+    /// Waits until a renewal is due, then renews the lease. Returns the time at which the renewal was requested, or `None` if the lease
+    /// is lost.
     async fn renew(&self, job: &Job) -> Option<Instant> {
         let policy = self.0.policy;
         sleep(policy.renew_every()).await;
@@ -92,7 +93,7 @@ impl Workers {
         loop {
             match self.store(job, result).await {
                 Ok((true, outcome)) => return outcome,
-                // The commit of the effect succeeded, but its reply was lost: no other replica can have ended the job yet.
+                // Before `sure_until`, only this attempt can have deleted the job: its commit succeeded, but the reply did not arrive.
                 Ok((false, _)) if job.is_completed() && Instant::now() < sure_until => return JobOutcome::Success,
                 Ok((false, _)) => return JobOutcome::Lost,
                 Err(error) => tracing::debug!(error = &error as &dyn Error, "failed to store the outcome of the job"),
@@ -156,7 +157,7 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(future).catch_unwind().await.ok()
 }
 
-/// Removes NUL, which Postgres cannot store, and truncates the reason: its text may come from a platform or an engine.
+/// Removes NUL, which Postgres cannot store, and truncates the reason: its text may come from a platform or a container engine.
 fn storable(reason: &str) -> String {
     reason.chars().filter(|c| *c != '\0').take(MAX_REASON).collect()
 }

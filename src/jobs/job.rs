@@ -1,4 +1,4 @@
-//! A leased job, and why an attempt at it had no effect. The modules beside this one lease jobs, attempt them and end them.
+//! A leased job, and the ways in which an attempt at it can fail. The modules beside this one lease, attempt and end jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +52,7 @@ impl Job {
     }
 }
 
-/// Why an attempt had no effect.
+/// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The next attempt may succeed.
@@ -60,10 +60,10 @@ pub enum Failure {
     Retry {
         /// Stored as the job's last error.
         reason: String,
-        /// The minimum delay before the next attempt, if the other service requested one.
+        /// The delay that the called service requested, if any.
         after: Option<Duration>,
     },
-    /// No attempt can succeed.
+    /// The job must not be retried.
     #[error("{0}")]
     Permanent(String),
     /// Another replica may have the job.

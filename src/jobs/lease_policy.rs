@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// Upper bound of the delay that another service may request, because other services are not trusted.
+/// Maximum delay that a called service may request: such services are not trusted.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The durations that workers use.
@@ -13,7 +13,7 @@ pub struct LeasePolicy {
     pub lease: Duration,
     /// Poll interval: how soon a worker finds a job that another replica has enqueued or given back.
     pub poll_interval: Duration,
-    /// Bound of the random pause after a job's first failure; the bound doubles with each failure.
+    /// Bound of the random pause after a job's first attempt. The bound doubles with each attempt, up to 30 s.
     pub first_pause: Duration,
     /// Time limit of an attempt, so that a handler that hangs does not hold its lane and its slot forever. Handlers set
     /// limits for their own calls.
@@ -47,8 +47,8 @@ impl LeasePolicy {
         self.lease * 4 / 5
     }
 
-    /// The pause before a retry: the delay that the other service requested, plus full jitter up to a bound that doubles with each
-    /// attempt.
+    /// The pause before a retry: the requested delay, at most [`MAX_RETRY_AFTER`], plus full jitter. The bound of the jitter doubles with
+    /// each attempt, up to [`MAX_PAUSE`].
     pub(super) fn pause(&self, attempt: i32, after: Option<Duration>) -> Duration {
         let doublings = u32::try_from(attempt.clamp(1, 16) - 1).unwrap_or_default();
         let bound = self.first_pause.saturating_mul(1 << doublings).min(MAX_PAUSE);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_follows_what_the_other_side_asked_for_within_reason() {
+    fn a_pause_includes_the_requested_delay_up_to_a_day() {
         let policy = LeasePolicy::default();
         assert!(policy.pause(1, Some(Duration::from_mins(1))) >= Duration::from_mins(1));
         assert!(policy.pause(1, Some(Duration::MAX)) <= MAX_RETRY_AFTER + policy.first_pause);

@@ -1,7 +1,7 @@
 //! Background jobs: work that must happen after a response, even if the replica that sent the response dies.
 //!
-//! - A job is inserted in the transaction of its cause and deleted in the transaction of its effect ([`Job::complete`]):
-//!   it runs at least once, and its effect happens once.
+//! - A job is inserted in the transaction that makes it necessary, and deleted in the transaction of its effect ([`Job::complete`]).
+//!   So it runs at least once, and its effect in the database happens at most once. An effect elsewhere can happen again.
 //! - A replica leases a job and renews the lease while it works. When the replica dies, the lease expires and another replica
 //!   takes the job; a replica that lost its lease cannot complete the job. The database's clock alone decides when a lease
 //!   expires.
@@ -59,22 +59,23 @@ impl NewJob {
         Self { lane: Some(lane.into()), ..self }
     }
 
-    /// Enqueues the job only if no job with this key waits or runs. A cause that arises while such a job runs starts no second job.
+    /// Enqueues the job only if no job with this key waits or runs. A change that occurs while such a job runs therefore gets no job
+    /// of its own.
     #[must_use]
     pub fn unique(self, key: impl Into<String>) -> Self {
         Self { unique_key: Some(key.into()), ..self }
     }
 }
 
-/// The queue of jobs; clones share its wake-up.
+/// The queue of jobs. [`Self::wake`] on any clone wakes the workers.
 #[derive(Clone, Default)]
 pub struct Queue {
     wake: Arc<Notify>,
 }
 
 impl Queue {
-    /// Inserts a job in the transaction of its cause. Jobs of its lane that wait for a retry become due, so that the new job does
-    /// not wait for their pause. The insert locks the lane until the transaction ends, so call this late in the transaction.
+    /// Inserts a job in the transaction that makes it necessary. Jobs of its lane that wait for a retry become due, so that the new job
+    /// does not wait for their pause. The insert locks the lane until the transaction ends, so call this late in the transaction.
     ///
     /// # Errors
     /// When the database fails.
@@ -86,8 +87,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Like [`Self::enqueue`], but deletes the waiting jobs of the same kind in the lane, which this one makes obsolete. A running
-    /// job continues, and this one follows it.
+    /// Like [`Self::enqueue`], but first deletes the waiting jobs of the same kind in the lane: the new job makes them obsolete. A
+    /// running job continues, and the new job runs after it.
     ///
     /// # Errors
     /// When the database fails.
@@ -98,7 +99,8 @@ impl Queue {
         self.enqueue(tx, job).await
     }
 
-    /// Wakes this replica's workers after the commit of a transaction with a job. Otherwise they find it at their next poll.
+    /// Wakes this replica's workers. Call this after the commit of a transaction that inserts a job. Without the call, workers find the
+    /// job at their next poll.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
@@ -137,7 +139,7 @@ pub trait Handler: Send + Sync + 'static {
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError>;
 }
 
-/// Reports the jobs of the whole fleet and deletes old dead letters. One replica at a time calls this.
+/// Reports the unfinished jobs of the whole fleet, and deletes old dead letters. One replica at a time calls this.
 ///
 /// # Errors
 /// When the database fails.
@@ -152,7 +154,7 @@ pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError
     store::forget_dead(conn).await
 }
 
-/// Reports zero, while another replica reports for the fleet.
+/// Sets the fleet's gauges to zero on a replica that does not report them.
 pub fn report_nothing(metrics: &Metrics) {
     for kind in JobKind::MEMBERS {
         metrics.jobs_pending.set_count(*kind, 0);

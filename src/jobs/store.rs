@@ -22,8 +22,8 @@ pub struct Pending {
     pub seconds_due: f64,
 }
 
-/// Inserts nothing when the unique key is taken. The transaction locks the lane until its commit, so that ids are in the
-/// order of commits: no replica can see and start a later job before an earlier one.
+/// Inserts nothing when the unique key is taken. The transaction locks the lane until it ends, so the ids of a lane are in the
+/// order of commits: no replica can see and start a later job of the lane before an earlier one.
 pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<&str>, unique_key: Option<&str>) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "WITH lane AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext('jobs'), hashtext($3)))
@@ -37,7 +37,7 @@ pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<
     tx.execute(Query::InsertJobs, insert).await.map(drop)
 }
 
-/// Makes the jobs of a lane that wait for a retry due now.
+/// Ends the pauses before the retries of the jobs of a lane.
 pub async fn make_due(tx: &mut Conn, lane: &str) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE jobs SET run_at = now()
@@ -157,7 +157,7 @@ pub async fn pending(conn: &mut Conn) -> Result<Vec<Pending>, StoreError> {
     conn.all(Query::SelectJobs, select).await
 }
 
-/// Deletes dead letters older than 30 days, at most a thousand.
+/// Deletes at most 1,000 dead letters that are older than 30 days.
 pub async fn forget_dead(conn: &mut Conn) -> Result<(), StoreError> {
     let delete = sqlx::query!("DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE died_at < now() - interval '30 days' LIMIT 1000)");
     conn.execute(Query::DeleteJobs, delete).await.map(drop)

@@ -19,7 +19,7 @@ const REDIS_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0
 const DB_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// Up to the deadline of a call (4 s by default).
+/// The largest bound is above the deadline of calls (4 s by default).
 const PLATFORM_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 /// From an event without I/O to one that opens a terminal.
 const EVENT_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0];
@@ -94,7 +94,7 @@ catalogue! {
         http_requests_in_flight: Gauge<()> = "http_requests_in_flight";
         /// Open TCP connections
         active_connections: Gauge<()> = "active_connections";
-        /// Error responses by class, route template and status
+        /// Error responses and client disconnects by class, route template and status
         api_errors: CounterFamily<HttpError> = "api_errors_total";
         /// Requests whose client disconnected before the end of the response
         http_requests_cancelled: CounterFamily<HttpRoute> = "http_requests_cancelled_total";

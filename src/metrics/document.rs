@@ -4,8 +4,8 @@ use super::catalogue::{Row, rows};
 
 const HEAD: &str = "# Metrics\n\n\
     Generated from `src/metrics/catalogue.rs` by `cargo xtask catalogue`; do not edit.\n\n\
-    All metrics use base units. Every series of a closed label set exists at zero before its first event. `route` is a route\n\
-    template or `other`. `method` is a method that the route declares or `OTHER`; for the route `other`, it is any of\n\
+    All metrics use base units. Every series of a closed label set exists at zero before its first event. In HTTP metrics, `route`\n\
+    is a route template or `other`. `method` is a method that the route declares or `OTHER`; for the route `other`, it is any of\n\
     GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, OTHER. `status` is the three-digit status code. No label value ever comes from\n\
     client text. Requests outside of declared operations (`other`, `OTHER`) are counted but have no histograms.\n\
     Vitrine has no garbage collector: in place of collector pauses, use `process_heap_bytes` and\n\

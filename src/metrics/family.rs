@@ -136,7 +136,7 @@ impl Block {
     }
 
     /// Marks the block as changed. Call it after the change, so that the render that clears the flag sees the change. This must be a swap:
-    /// after plain stores by several threads, a render would synchronize only with the last one and could miss the others' changes.
+    /// after plain stores by several threads, a render would synchronize only with the last store and could miss the other changes.
     fn changed(&self) {
         self.has_changed.swap(true, Ordering::Release);
     }
