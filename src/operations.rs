@@ -23,7 +23,7 @@ use crate::state::AppState;
 /// The text exposition format that Prometheus reads.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Routes that the edge refuses, and that the public description omits: Prometheus and the edge's health check call the replicas
+/// Routes that the edge refuses and the public description omits. Prometheus and the edge's health check call them on each replica
 /// directly.
 pub const INTERNAL: [&str; 4] = ["/health/ready", "/metrics", "/health/metrics", "/api/metrics"];
 
@@ -41,7 +41,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(fleet))
 }
 
-/// The process serves requests.
+/// The version and uptime of a running process.
 #[derive(Serialize, ToSchema)]
 struct Alive {
     status: &'static str,

@@ -144,7 +144,7 @@ catalogue! {
         db_pool_wait: Histogram<()> = "db_pool_wait_seconds", DB_SECONDS;
     }
     "System" {
-        /// Errors that do not belong to a single request, by type and severity
+        /// Panics, ended background tasks, failed migrations and failed connections, by type and severity
         system_errors: Counter<(SystemError, Severity)> = "system_errors_total";
         /// Panics in any part of the process
         uncaught_exceptions: Counter<()> = "uncaught_exceptions_total";

@@ -1,6 +1,6 @@
-//! The HTTP metrics layer. Only the layer that identifies requests is outside of it; that layer rejects requests without a valid `Host`.
-//! The metrics layer measures every other request, including those that end with a panic, a timeout, a rejection or a disconnect of the
-//! client. `handles` defines the label domain; `received` counts the bytes of request bodies.
+//! The HTTP metrics layer. The only layer outside of it identifies requests and checks their `Host`. The metrics layer measures every
+//! request that passes this check, including those that end with a panic, a timeout, a rejection or a disconnect of the client. `handles`
+//! defines the label domain; `received` counts the bytes of request bodies.
 
 mod handles;
 mod received;
@@ -28,7 +28,7 @@ use super::labels::ErrorType;
 
 pub use self::handles::{CLIENT_LEFT, Classes, METHODS, OTHER_ROUTE, Operation};
 
-/// The status recorded when the response body fails after its head was sent.
+/// The recorded status of a response whose body fails, whatever the status in its head.
 const BODY_FAILED: u16 = 500;
 
 /// The layer that records the HTTP metrics of a router.
@@ -36,8 +36,8 @@ const BODY_FAILED: u16 = 500;
 pub struct HttpLayer(Arc<Handles>);
 
 impl HttpLayer {
-    /// Creates, at zero, every series that requests to the operations can produce. `answered` counts all requests, for callers that
-    /// cannot read metric series.
+    /// Creates, at zero, every series that requests to the operations can produce. `answered` counts all requests, too: the service
+    /// cannot read its own series.
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation], classes: Classes, answered: Arc<AtomicU64>) -> Self {
         Self(Arc::new(Handles::new(metrics, operations, classes, answered)))
@@ -165,7 +165,7 @@ struct Measurement {
     sent: u64,
     status: Option<u16>,
     error: Option<ErrorType>,
-    /// Whether the response has no body because the method is HEAD; its `Content-Length` may still be positive.
+    /// Whether the method is HEAD. The response is then complete after its head, whatever its `Content-Length`.
     bodiless: bool,
     end: End,
     _in_flight: GaugeGuard,
@@ -223,7 +223,7 @@ impl Drop for Measurement {
 }
 
 impl ErrorType {
-    /// The class of a response without a problem body, by its status; `None` below 400.
+    /// The error class of a status, for responses without a problem; `None` below 400.
     #[must_use]
     pub fn of(status: u16) -> Option<Self> {
         Some(match status {

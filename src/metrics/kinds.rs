@@ -1,8 +1,8 @@
 //! Metric kinds, typed by their labels. `family` stores and renders their series.
 //!
-//! A metric with a closed label set holds one handle per combination of values, created at startup: an update costs an array access
-//! and a few atomic operations, and every series exists at zero. A *family* creates handles on demand, for labels that are known only
-//! at runtime.
+//! A metric with a closed label set holds one handle per combination of values, created at startup. Every series exists at zero from
+//! then on, and an update costs an array access and a few atomic operations. [`CounterFamily`], [`GaugeFamily`] and [`HistogramFamily`]
+//! create handles on demand, for label values that are not in an enum.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn key(family: &Family, keys: &[&'static str], values: &[&str]) -> Key {
     Key::from_parts(family.name(), labels)
 }
 
-/// A metric that the catalogue can create from a row.
+/// A kind of metric. The catalogue creates the metric from a row.
 pub trait Kind {
     /// The label type of the metric.
     type Labels: Keys;
@@ -41,7 +41,7 @@ pub trait Kind {
     const TYPE: &'static str;
     /// Creates the metric and, for a closed label set, all of its series.
     fn register(registrar: &Registrar, name: &'static str) -> Self;
-    /// The combinations of label values; empty for a family.
+    /// The combinations of label values; empty if the values are not in an enum.
     fn series() -> Vec<Vec<&'static str>>;
 }
 
@@ -72,7 +72,7 @@ closed_kind! {
     Gauge, "gauge", metrics::Gauge, gauge
 }
 closed_kind! {
-    /// A counter with a fractional value, such as CPU seconds. The exporter's own counters are integers and would truncate it.
+    /// A counter with a fractional value, such as CPU seconds. The counters of the crate `metrics` are integers and would truncate it.
     FloatCounter, "counter", metrics::Gauge, gauge
 }
 closed_kind! {
@@ -134,7 +134,7 @@ impl<L: Labels> Histogram<L> {
         self.handles[labels.index()].record(value);
     }
 
-    /// Records the seconds until the guard is dropped.
+    /// Records the seconds until the timer is dropped.
     pub fn time(&self, labels: L) -> Timer {
         Timer { handle: self.handles[labels.index()].clone(), start: Instant::now() }
     }
@@ -147,7 +147,7 @@ impl<L: Labels> Summary<L> {
     }
 }
 
-/// Holds a gauge up by one; decrements it on drop.
+/// Decrements a gauge on drop. [`Gauge::hold`] has incremented the gauge.
 pub struct GaugeGuard(metrics::Gauge);
 
 impl Drop for GaugeGuard {
@@ -183,7 +183,7 @@ macro_rules! family_kind {
         }
 
         impl<K: Keys> $kind<K> {
-            /// The handle of one series. Values must come from closed sets or route templates, never from a client.
+            /// The handle of one series. Values must never come from a client, because clients could create any number of series.
             pub fn with(&self, values: &[&str]) -> $handle {
                 self.family.$register(&key(&self.family, &self.keys, values))
             }

@@ -1,9 +1,9 @@
 //! Label types: most have keys and a closed set of values. A label value never comes from client text.
 //!
 //! Labels whose values are not in an enum, such as `route`, have only a key type here; their values come from [`http`](super::http), the
-//! driver, the configured platforms and the build. This module holds the code that label types share; its submodules
-//! hold the types by topic. A type that other modules need for more than metrics belongs in [`domain`](crate::domain); `labels/domain.rs`
-//! derives a label from it.
+//! driver, the configured platforms and the build. This module holds these key types, the error class and the code that label types share;
+//! its submodules hold the other types by topic. Enums of the domain stay in [`domain`](crate::domain); `labels/domain.rs` makes labels
+//! of them.
 
 /// The label names of a metric, in order.
 pub trait Keys: 'static {
@@ -104,7 +104,7 @@ impl<A: Labels, B: Labels> Labels for (A, B) {
     }
 }
 
-/// Declares label keys whose values are known only at runtime.
+/// Declares label keys whose values are not in an enum.
 macro_rules! route_keys {
     ($(#[$meta:meta])* $name:ident [$($key:literal),+]) => {
         $(#[$meta])*
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn indexes_of_label_products_follow_their_listing() {
+    fn the_index_of_a_combination_is_its_position_among_all() {
         let all = <(AuthMethod, AuthStatus)>::all();
         assert_eq!(all.len(), <(AuthMethod, AuthStatus)>::COUNT);
         assert_eq!(all[(AuthMethod::Token, AuthStatus::Failure).index()], ["token", "failure"]);

@@ -24,7 +24,7 @@ struct AccountsPage {
     /// Configured platforms that the user has not linked.
     offered: Vec<Offer>,
     devices: Vec<Device>,
-    /// Whether this is the first page of the list.
+    /// Whether `devices` is the first page of the user's sessions.
     is_first: bool,
     next: Option<String>,
 }
@@ -80,7 +80,7 @@ struct Device {
     created_at: Time,
     last_seen_at: Time,
     expires_at: Time,
-    /// Whether this page was requested with this session.
+    /// Whether the session is the one that requested the page.
     is_this: bool,
 }
 

@@ -20,7 +20,7 @@ pub const ICON: &str = "/favicon.ico";
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// `/favicon.ico` carries no hash.
 const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-/// Content codings of pre-compressed variants, smallest first, with their file extensions. Small files have none.
+/// Content codings of the bundle's compressed copies, in order of preference, with their file extensions.
 const COMPRESSED: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 #[derive(Embed)]
@@ -52,7 +52,7 @@ pub async fn serve(ApiPath(name): ApiPath<String>, headers: HeaderMap) -> Result
     file(&name, &headers, FOR_EVER).ok_or_else(|| ApiError::new(Code::NotFound))
 }
 
-/// Serves the icon to a browser that has not loaded a page.
+/// Serves the icon at [`ICON`].
 pub async fn icon(headers: HeaderMap) -> Result<Response, ApiError> {
     let name = Assets::get().icon.trim_start_matches("/assets/");
     file(name, &headers, FOR_AN_HOUR).ok_or_else(|| ApiError::new(Code::NotFound))
@@ -128,7 +128,7 @@ mod tests {
             ("br;q=0, gzip", false),
             ("br; q=0.000", false),
             ("br;q=0.", false),
-            // Not in the grammar.
+            // The grammar does not allow these.
             ("br;q=0.0001", false),
             ("br;q=1.001", false),
             ("br;q=2", false),

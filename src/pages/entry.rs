@@ -73,6 +73,7 @@ pub async fn login(State(state): State<AppState>, frame: Frame, ApiQuery(query):
 fn next(state: &AppState, requested: Option<&str>) -> String {
     let path = requested.and_then(|path| ReturnTo::parse(path, &state.config.public_url));
     let path = path.as_ref().map(ReturnTo::as_str).filter(|path| !path.starts_with("/login") && !path.starts_with("/api"));
-    // Encode braces: the browser bundle replaces `{field}` in `data-goto` with a field of the response, which contains the session's token.
+    // Encode braces, so that a crafted link cannot copy the session's token into a URL: the bundle replaces `{field}` in `data-goto` with a
+    // field of the response, and the response to a sign-in contains the token.
     path.unwrap_or(PageRoute::Studio.name()).replace('{', "%7B").replace('}', "%7D")
 }

@@ -17,7 +17,7 @@ use crate::http::ApiError;
 use crate::http::extract::ApiPath;
 use crate::state::AppState;
 
-/// Maximum number of log lines in the page when it is rendered.
+/// Maximum number of log lines in the rendered page.
 pub const LINES: i64 = 200;
 const SESSIONS: i64 = 20;
 
@@ -34,7 +34,7 @@ struct EnvironmentPage {
     rights: Rights,
     lines: Vec<Line>,
     last_seq: i64,
-    /// The user's tmux sessions that are still active.
+    /// The user's active tmux sessions among `sessions`.
     left_open: Vec<LeftOpen>,
     sessions: Vec<SessionView>,
     extensions: Vec<ExtensionView>,

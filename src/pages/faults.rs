@@ -1,5 +1,5 @@
-//! The fault injection page: active faults and a form to start one. Only for admins and only with `FAULTS`; otherwise a signed-in user
-//! gets 404.
+//! The fault injection page: active faults and a form to start one. Without `FAULTS`, the page does not exist. A signed-in user who is not
+//! an admin gets 404.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ use crate::state::AppState;
 struct FaultsPage {
     frame: Frame,
     faults: Vec<FaultView>,
-    /// The identifier of the next fault. Rendered into the form, so that a repeated submission starts only one.
+    /// The identifier of the next fault. Rendered into the form, so that a repeated submission starts only one fault.
     next_id: Uuid,
     kinds: Vec<Choice>,
     replicas: Vec<String>,
@@ -62,7 +62,7 @@ impl From<Fault> for FaultView {
     }
 }
 
-/// The parameters of a fault's kind, in words.
+/// The parameters of a fault, in words.
 fn details(effect: &Effect) -> Vec<String> {
     let at = |route: &Option<String>| route.clone().unwrap_or_else(|| "all routes".to_owned());
     match effect {
@@ -70,7 +70,7 @@ fn details(effect: &Effect) -> Vec<String> {
         Effect::Error { status, route } => vec![status.to_string(), at(route)],
         Effect::Panic { route } => vec![at(route)],
         Effect::Memory { mebibytes } => vec![format!("{mebibytes} MiB")],
-        Effect::Block { delay_ms } => vec![format!("{delay_ms} ms each")],
+        Effect::Block { delay_ms } => vec![format!("{delay_ms} ms at a time")],
         Effect::Database { delay_ms, table } => vec![format!("{delay_ms} ms"), table.clone().unwrap_or_else(|| "all tables".to_owned())],
         Effect::Driver { delay_ms, operation } => vec![
             delay_ms.map_or_else(|| "fails".to_owned(), |delay| format!("{delay} ms")),

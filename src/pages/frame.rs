@@ -36,7 +36,7 @@ pub struct Frame {
     pub version: &'static str,
     /// Name of the replica that rendered the page.
     pub replica: String,
-    /// Records the rendering time when the frame is dropped.
+    /// On drop, records the time since the frame's creation, which includes reading the page's data.
     _making: Option<Timer>,
 }
 
@@ -72,7 +72,7 @@ impl Frame {
     }
 }
 
-/// For public pages.
+/// The frame of a public page, with or without a session.
 impl FromRequestParts<AppState> for Frame {
     type Rejection = ApiError;
 

@@ -21,7 +21,7 @@ struct HomePage {
     frame: Frame,
     requests: String,
     sockets: String,
-    /// The number of replicas; `2 of 3` when not all are ready.
+    /// The number of replicas; if not all are ready, with the number of ready ones, such as `2 of 3`.
     count: String,
     replicas: Vec<Replica>,
     served_by: String,

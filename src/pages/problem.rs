@@ -1,5 +1,5 @@
-//! Problem pages: a browser that navigates to a failing route gets an HTML page instead of JSON. The problem determines
-//! status and metrics; [`http::error`](crate::http::error) defines the texts.
+//! Problem pages: a browser that navigates to a failing route gets an HTML page instead of JSON. The status and the metrics stay those of
+//! the problem; [`http::error`](crate::http::error) defines the texts.
 
 use askama::Template;
 use axum::extract::Request;

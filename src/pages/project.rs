@@ -35,7 +35,7 @@ impl Rights {
         Self { change: may(Action::Change), manage: may(Action::Manage) }
     }
 
-    /// Whether the user may perform `action`. Reading is always allowed: only members and admins see the pages of the studio.
+    /// Whether the user may perform `action`. Reading is always allowed: only members and admins see a project's pages in the studio.
     pub fn allow(self, action: Action) -> bool {
         match action {
             Action::Read | Action::Enter => true,
@@ -121,7 +121,8 @@ pub async fn project(
     })
 }
 
-/// Turns 403 into 404: the studio hides public projects from non-members. The page of a published project is in the showcase.
+/// Turns 403 into 404: the studio shows a public project only to its members and to admins. If the project is published, others find it
+/// in the showcase.
 pub fn forbidden_as_not_found(error: impl Into<ApiError>) -> ApiError {
     let error = error.into();
     if error.code() == Code::Forbidden { ApiError::new(Code::NotFound) } else { error }

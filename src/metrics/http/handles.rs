@@ -1,8 +1,9 @@
 //! The label domain of the HTTP metrics, and the metric handles of each operation in it.
 //!
 //! Label values come from the operations that the router declares, so clients cannot choose them. Requests outside of declared
-//! operations, by path (`other`) or by method (`OTHER`), are only counted: they have no histograms. Handles are created once per
-//! operation and kept, because a lookup by name costs more than the rest of the layer.
+//! operations, by path (`other`) or by method (`OTHER`), are only counted: they have no histograms. The handles of each operation are
+//! created once and kept, because a lookup by name costs more than the rest of the layer. Only the counters of errors and disconnects
+//! are looked up at each use.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicU64;
@@ -20,7 +21,7 @@ const OTHER_METHOD: &str = "OTHER";
 /// The status recorded when the client disconnects before the end of the response. Not registered with IANA, but customary.
 pub const CLIENT_LEFT: u16 = 499;
 
-/// The values of the `method` label; the last one stands for all other methods.
+/// The values of the `method` label. `OTHER` stands for every other method, and for a method that the matched route does not declare.
 pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
 
 /// The index of `OTHER` in [`METHODS`].
@@ -39,7 +40,7 @@ pub struct Operation {
     pub matched: String,
     /// Route template in the label.
     pub route: String,
-    /// Whether to record duration and size. Off for long polls and sockets, where they mean nothing.
+    /// Whether to record duration and sizes. Off for Socket.IO: the duration of a long poll or a websocket means nothing.
     pub is_measured: bool,
     /// Whether the operation declares a request body; its size is recorded only then.
     pub has_body: bool,
@@ -57,7 +58,7 @@ pub struct Handles {
     pub metrics: Metrics,
     routes: HashMap<Box<str>, Route>,
     other: Route,
-    /// Counts all requests, for callers that cannot read metric series.
+    /// Counts all requests, because the service cannot read its own series.
     pub answered: Arc<AtomicU64>,
 }
 
@@ -126,7 +127,7 @@ impl Route {
         }
     }
 
-    /// The handles of a method, without histograms if it is not declared.
+    /// The handles of a method; without histograms if the route does not declare the method.
     fn operation(&self, method: usize) -> &Arc<OperationHandles> {
         self.methods[method].get_or_init(|| Arc::new(OperationHandles::new(METHODS[method], &self.template, None)))
     }

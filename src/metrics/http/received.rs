@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
 use http_body::{Frame, SizeHint};
 
-/// The size of a request body. It is counted, because the announced length is only a claim of the client.
+/// The size of a request body. The bytes are counted, because a client may send fewer than it announces.
 pub struct Received(Option<Arc<AtomicU64>>);
 
 impl Received {
@@ -18,7 +18,7 @@ impl Received {
         Self(None)
     }
 
-    /// Counts the body of the request from now on.
+    /// Counts the bytes of the request's body from now on.
     pub fn of(request: Request<Body>) -> (Request<Body>, Self) {
         if request.body().is_end_stream() {
             return (request, Self(None));

@@ -25,7 +25,8 @@ labels! {
 }
 
 labels! {
-    /// The outcome of an operation: `success` or `failure`. [`Outcome`](super::Outcome) has `success` or `error`.
+    /// The outcome of a driver call, an installation of an extension or an OAuth operation. Redis commands have an
+    /// [`Outcome`](super::Outcome).
     Ending ["status"] {
         Success ["success"],
         Failure ["failure"],

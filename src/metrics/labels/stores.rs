@@ -17,7 +17,7 @@ labels! {
 }
 
 labels! {
-    /// The outcome of an operation.
+    /// The outcome of a Redis command or connection attempt.
     Outcome ["status"] {
         Success ["success"],
         Error ["error"],

@@ -3,7 +3,7 @@
 use super::{Keys, Labels};
 
 labels! {
-    /// The source of an error that does not belong to a single request.
+    /// The source of a system error: a panic, an ended task, or a failed migration or connection.
     SystemError ["error_type"] {
         Panic ["panic"],
         Task ["task"],

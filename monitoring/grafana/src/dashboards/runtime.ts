@@ -290,7 +290,7 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'System errors',
-        description: 'Errors per minute that do not belong to a single request, by type and severity. Good: 0.',
+        description: 'Panics, ended background tasks, failed migrations and failed connections per minute, by type and severity. Good: 0.',
         unit: 'opm',
         query: { '{{error_type}} {{severity}}': perMinute(sum(rate(ours('system_errors_total')), 'error_type', 'severity')) },
         colours: BY_SEVERITY,
