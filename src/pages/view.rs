@@ -29,7 +29,7 @@ impl From<Environment> for EnvironmentView {
 }
 
 impl EnvironmentView {
-    /// Whether the status is one of `statuses`, a list separated by spaces. Elements for other statuses are rendered hidden.
+    /// Whether the status is one of `statuses`, a list separated by spaces. Templates use this to hide elements of other statuses.
     pub fn is(&self, statuses: &str) -> bool {
         statuses.split(' ').any(|status| status == self.status)
     }

@@ -1,5 +1,4 @@
-//! The HTTP client for platforms: every call has a deadline, bounds the size of its response, is measured, and follows no
-//! redirect.
+//! The HTTP client for platforms: every call has a deadline and a maximum response size, is measured, and follows no redirect.
 //!
 //! A redirect would carry a token or a code to an address that the response chooses (RFC 9700, 4.11). [`api`](super::api) and the
 //! feature `oauth` build the requests.
@@ -35,17 +34,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The `User-Agent`: GitHub refuses requests without one.
 const NAME: &str = concat!("vitrine/", env!("CARGO_PKG_VERSION"));
 
-/// Opens a new connection for each call. Calls are rare, and a call that must not be repeated could fail on a reused connection that
-/// the platform is just closing.
+/// Opens a new connection for each call, because the platform may close a reused connection during a call, and some calls must not be
+/// repeated. Calls are rare.
 type Connections = Http<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Why a call has no response.
+/// Why a call has no complete response.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
     /// The platform is unreachable, or closed the connection early.
     #[error("the platform cannot be reached: {0}")]
     Unreachable(String),
-    /// The platform did not respond before the deadline; the call may have had its effect.
+    /// The platform did not respond before the deadline; the call may have taken effect.
     #[error("the platform did not respond in time")]
     Timeout,
     /// The response exceeds the size limit.
@@ -70,7 +69,7 @@ impl Client {
         Self { http, metrics }
     }
 
-    /// Makes one call that ends at `deadline`. Any status is a response.
+    /// Makes one call, which ends at `deadline` at the latest. A response with an error status is `Ok`, too.
     ///
     /// # Errors
     /// When no complete response arrives.
@@ -128,15 +127,15 @@ impl<'c> AsyncHttpClient<'c> for Channel {
 
 fn status(status: http::StatusCode) -> ApiStatus {
     match status.as_u16() {
-        // Redirects are not followed, so a 3xx counts as `Refused`.
         200..300 => ApiStatus::Success,
         429 => ApiStatus::RateLimited,
         500.. => ApiStatus::Failed,
+        // Includes 3xx, because redirects are not followed.
         _ => ApiStatus::Refused,
     }
 }
 
-/// The root cause only: the outer errors contain the address, which may contain a code.
+/// The root cause only: the outer errors just name the step that failed, such as `client error (Connect)`.
 fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }

@@ -31,7 +31,7 @@ impl Platforms {
     /// Reads the file that `PLATFORMS_FILE` names; without one, no platform is configured.
     ///
     /// # Errors
-    /// When the file cannot be read, or a platform's settings are invalid.
+    /// When the file or a secret file cannot be read, or the settings are invalid.
     pub fn of(config: &Config, metrics: &Metrics) -> Result<Self, SettingsError> {
         let settings = match &config.platforms_file {
             Some(path) => settings::read(path, config.environment)?,

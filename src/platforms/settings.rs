@@ -74,15 +74,15 @@ pub enum SettingsError {
         /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The file is not valid TOML, or has unknown tables or keys.
+    /// The file is not valid TOML, or a table or key is unknown, missing or of the wrong type.
     #[error("PLATFORMS_FILE must contain one table per platform; line {line}: {message}")]
     Malformed {
         /// Number of the line, from 1.
         line: usize,
-        /// The parser's message, without the line itself: it may contain a secret.
+        /// The parser's message, without the text of the line, which may contain a secret.
         message: String,
     },
-    /// The settings of a platform are incomplete or contradict each other.
+    /// The settings of a platform are incomplete, contradictory or not permitted.
     #[error("PLATFORMS_FILE: {platform} {message}")]
     Incomplete {
         /// The platform's name.

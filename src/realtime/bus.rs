@@ -1,8 +1,8 @@
 //! The message bus between replicas: a Redis channel to which every replica publishes and subscribes.
 //! `docs/adr/0013-realtime.md` explains why the bus does not use the adapter of the Socket.IO library.
 //!
-//! Publishing never blocks its caller. Messages that Redis does not accept are lost, and the events among them are counted; delivery
-//! resumes by itself when Redis is back. Code that must not miss a fact also reads it from the database.
+//! Publishing never blocks its caller. A message that Redis does not accept is lost; if it is an event, the loss is counted. Delivery
+//! resumes by itself when Redis is back. Code that must not miss a fact also reads the fact from the database.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ const BACKLOG: usize = 4096;
 /// Maximum number of received messages that wait to be handled.
 const INBOX: usize = 4096;
 
-/// A message between replicas. Replicas may run different versions, so add variants and fields, but never change existing ones.
+/// A message between replicas. Replicas may run different versions, so add variants and optional fields, but never change existing ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
@@ -51,7 +51,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// Whether a loss of this message is visible to clients.
+    /// Whether clients miss an event if this message is lost.
     fn is_emit(&self) -> bool {
         matches!(self, Self::Emit { .. })
     }
@@ -119,7 +119,8 @@ impl Bus {
         }
     }
 
-    /// Publishes the queued messages, and passes every received message to `handle`, including this replica's own; never returns.
+    /// Publishes the queued messages, and passes every received message to `handle`, including this replica's own. The first call never
+    /// returns; a second call does nothing.
     pub async fn run(self, mut handle: impl FnMut(Envelope) + Send) {
         let queues = self.0.queues.lock().take();
         let Some(Queues { mut backlog, mut inbox }) = queues else { return };

@@ -16,7 +16,7 @@ const LOST_AFTER: Duration = Duration::from_secs(15);
 /// The canaries of one replica.
 pub struct Canary {
     next: u64,
-    /// The canaries of the last `LOST_AFTER` and when each was sent. A reply does not remove its canary: every replica replies.
+    /// The canaries of the last `LOST_AFTER` and when each was sent. A reply does not remove its canary: all other replicas reply.
     out: HashMap<u64, Instant>,
     own_received_at: Option<Instant>,
     metrics: Metrics,

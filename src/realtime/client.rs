@@ -107,7 +107,7 @@ impl Client {
         self.connection.hold(work, task);
     }
 
-    /// Ends the client's background work; returns whether it was running.
+    /// Ends this background work of the client; returns whether the work was running.
     #[must_use]
     pub fn release(&self, work: Work) -> bool {
         self.connection.release(work)
@@ -122,8 +122,8 @@ impl Client {
     /// Queues an event for the client. If the queue is full, drops the event and counts the loss.
     ///
     /// # Errors
-    /// [`Slow`] when the queue is full. If the client has disconnected, the event is dropped without an error. If the event cannot be
-    /// serialized, that is only logged.
+    /// [`Slow`] when the queue is full. An event for a disconnected client is dropped without an error. An event that cannot be
+    /// serialized is dropped and logged.
     pub fn emit(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Slow> {
         match self.try_emit(event, payload) {
             Err(Refused::Slow) => {
@@ -167,7 +167,7 @@ impl Client {
         }
     }
 
-    /// The library's socket, for disconnecting it and reading its transport.
+    /// The library's socket. Features use the methods of [`Client`] instead.
     pub(super) fn socket(&self) -> &SocketRef {
         &self.socket
     }

@@ -51,7 +51,7 @@ impl Realtime {
     }
 }
 
-/// The handler that admits every client of the namespace.
+/// The handler of new clients of the namespace: admits or refuses a client, and authenticates an admitted client again.
 fn handler(realtime: Realtime, events: Events, admission: Admission) -> impl ConnectHandler<LocalAdapter, ConnectArguments> {
     let dispatcher = Dispatcher { realtime: realtime.clone(), events: Arc::new(events) };
     let admit = admission.clone();
@@ -88,8 +88,8 @@ async fn connect(socket: SocketRef, payload: AuthPayload, dispatcher: Dispatcher
     Ok(())
 }
 
-/// Authenticates the client a second time. The session may have ended after the first time but before the socket joined the session's room;
-/// the sign-out of that room then missed this socket.
+/// Authenticates the client a second time. If the session ended after the first authentication, but before the socket joined the
+/// session's room, the sign-out of that room has missed this socket.
 async fn authenticate_again(socket: SocketRef, payload: AuthPayload, realtime: Realtime, admission: Admission) {
     let headers = socket.req_parts().headers.clone();
     let Some(client) = realtime.client_of(socket) else { return };

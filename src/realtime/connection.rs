@@ -1,5 +1,5 @@
-//! The state of each connected socket: identity, rate limits, background work and the reason of its disconnection; and the
-//! limits on connections per network and account. The state of a socket ends with the socket.
+//! The state of each connected socket: identity, rate limits, background work and the reason of its disconnection. The state ends
+//! with the socket. This file also limits the connections per network and account.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -21,7 +21,7 @@ use crate::server::HangUp;
 
 /// Burst of events, in seconds of the permitted rate.
 const BURST: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
-/// Flood factor: a socket is disconnected when its events above the permitted rate exceed this multiple of that rate.
+/// Flood factor: a websocket is closed when its events above the permitted rate exceed this multiple of that rate.
 const FLOOD_FACTOR: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// The identity with which a connection was admitted.
@@ -52,13 +52,14 @@ pub struct ConnectionState {
     pub events: Inbox,
     /// The rate limiter: events above its rate are refused.
     pub limiter: DefaultDirectRateLimiter,
-    /// The flood limiter, which counts the events that the rate limiter refuses. A socket that exceeds the flood limiter is disconnected.
-    /// Events that are refused because the queue is full do not count: their rate is permitted.
+    /// The flood limiter, which counts the events that the rate limiter refuses. A websocket that exceeds the flood limiter is closed; a
+    /// polling client has no connection of its own to close. Events that are refused because the queue is full do not count: their rate
+    /// is permitted.
     pub flood_limiter: DefaultDirectRateLimiter,
     tasks: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
-    /// Notified after each acknowledgement. The background work that an event started waits for that.
+    /// Notified after each acknowledgement. Background work waits until the event that started the work is acknowledged.
     answered: watch::Sender<()>,
-    /// The reason, when the server ends the connection.
+    /// The reason, if the server ends the connection.
     end_reason: OnceLock<Disconnection>,
     left: OnceLock<()>,
     _permit: Permit,
@@ -133,8 +134,8 @@ impl ConnectionState {
     }
 }
 
-/// The library does not report the disconnection of a client between its admission and the confirmation of its connection. The drop
-/// records it.
+/// Records the disconnection of a client between its admission and the confirmation of its connection. The library does not report
+/// such a disconnection.
 impl Drop for ConnectionState {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);
@@ -202,7 +203,7 @@ impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> ConnectionLimiter<
 }
 
 /// The handles that close the connections of upgraded sockets. A socket that began as a websocket has its handle in the request
-/// that opened it; one that was upgraded from polling has it here.
+/// that opened it; the handle of a socket that was upgraded from polling is here.
 #[derive(Default)]
 pub struct HangUps(Mutex<HashMap<Sid, HangUp>>);
 

@@ -1,5 +1,6 @@
-//! The table of events that clients may send, and the dispatcher. It limits the rate of events, handles those of a client in order,
-//! measures their duration and acknowledges them. The handlers are in each feature's `socket.rs`.
+//! The table of events that clients may send, and the dispatcher. The dispatcher limits the rate of each client's events, handles
+//! the events of a client in order, measures their duration and acknowledges them. The handlers are in each feature's `socket.rs`, and
+//! the handler of `ping` is in `ping.rs`.
 
 use std::sync::Arc;
 

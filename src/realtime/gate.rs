@@ -1,5 +1,5 @@
-//! The checks of a Socket.IO request before the library handles it: its origin, the number of connections of its network, and
-//! the time that it takes to send its body.
+//! The checks of Socket.IO requests: a request's origin, the number of connections of the client's network, and the time limit of
+//! a POST.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::server::HangUp;
 /// The path of Socket.IO.
 pub const PATH: &str = "/socket.io/";
 
-/// Headers that the library and the admission still read: credentials and the upgrade.
+/// Headers that are read after these checks: credentials by the admission, the others by the library.
 const READ_LATER: [HeaderName; 6] = [AUTHORIZATION, COOKIE, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
 /// Refuses requests from pages of other sites.
@@ -52,7 +52,7 @@ fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -
     let Inner { config, limits, upgraded, metrics, .. } = &*realtime.0;
     let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
     match sid.map(str::parse) {
-        // The permit lasts as long as the connection: the library keeps the request that opened the connection.
+        // A request without a `sid` opens a connection. The library keeps the request, and so the permit, as long as the connection.
         None => {
             let permit = limits.networks.take(&network, config.sockets_per_address).ok_or_else(|| {
                 metrics.rate_limited.increment(Limiter::SocketConnections);
@@ -66,14 +66,15 @@ fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -
                 upgraded.note(sid, hang_up.clone());
             }
         }
-        // The library answers these, with an error if the `sid` is invalid.
+        // The library answers all other requests, with an error if the `sid` is invalid.
         Some(_) => {}
     }
     Ok(())
 }
 
-/// Copies the headers and the URI that are read later, and removes the rest. The parts of a request point into the buffer in
-/// which it arrived, of at least eight kibibytes, and an idle connection would hold that buffer for as long as it lives.
+/// Copies the URI and the headers that are read later, and removes the other headers and the original URI. The parts of a request
+/// point into the buffer in which the request arrived, of at least 8 KiB. The library keeps the request, so each idle connection would
+/// hold such a buffer.
 fn release_buffers(request: &mut Request) {
     let kept = |name: &HeaderName| READ_LATER.iter().any(|read| read == name);
     let copied = |(name, value): (&HeaderName, &HeaderValue)| Some((name.clone(), HeaderValue::from_bytes(value.as_bytes()).ok()?));

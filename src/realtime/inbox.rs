@@ -15,7 +15,7 @@ const QUEUE_CAPACITY: usize = 64;
 /// An event from a client.
 pub struct Received {
     pub event: EventIn,
-    /// Null when the client sent none.
+    /// Null if the client sent no payload, or an invalid one.
     pub payload: Value,
     pub ack: AckSender,
 }

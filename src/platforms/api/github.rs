@@ -20,7 +20,7 @@ struct Email {
     verified: bool,
 }
 
-/// The profile with the primary verified address: the address in the profile may be hidden or outdated.
+/// The profile, and the primary e-mail address if it is verified. The address in the profile is not used: it may be hidden or outdated.
 pub async fn identity(session: &Session<'_>) -> Result<Identity, ApiFailure> {
     let user: User = session.get(ApiEndpoint::Identity, "user").await?;
     let emails: Vec<Email> = session.get(ApiEndpoint::Identity, "user/emails").await?;

@@ -36,14 +36,14 @@ impl Message<'_> {
 mod tests {
     use super::*;
 
-    /// Whether a text of `count` characters is too long, and one that is a character shorter is not.
+    /// Whether a text of `count` characters is too long, but a text of `count - 1` characters is not.
     fn is_first_too_long(platform: Platform, character: &str, count: usize, link: &str) -> bool {
         let exceeds = |count: usize| Message { text: &character.repeat(count), link }.exceeds(platform).is_some();
         exceeds(count) && !exceeds(count - 1)
     }
 
     #[test]
-    fn a_link_counts_as_each_platform_counts_it() {
+    fn the_length_of_a_link_depends_on_the_platform() {
         let long = format!("https://example.com/projects/{}", "x".repeat(100));
         for link in ["https://a.b/", &long] {
             assert!(is_first_too_long(Platform::Mastodon, "é", 500 - 25 + 1, link));

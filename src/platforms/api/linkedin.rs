@@ -27,7 +27,7 @@ struct Element {
     member_followers_count: u64,
 }
 
-/// Publishes a public post. The response names it in a header, and has an empty body.
+/// Publishes a public post. The response contains the post's identifier in a header, and has an empty body.
 pub async fn publish(session: &Session<'_>, message: &Message<'_>, subject: &str, key: &str) -> Result<Published, ApiFailure> {
     let body = json!({
         "author": format!("urn:li:person:{subject}"),
@@ -46,7 +46,7 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, subject: &str
     Ok(Published { remote_id: urn.to_owned(), url: Some(format!("https://www.linkedin.com/feed/update/{urn}/")) })
 }
 
-/// The account's followers; the API does not reveal the number of posts.
+/// The number of the account's followers; the API does not reveal the number of posts.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let request = versioned(session, Method::GET, "rest/memberFollowersCount?q=me");
     let Answer { elements } = understood(&session.send(ApiEndpoint::Insights, request, Vec::new()).await?)?;

@@ -45,7 +45,7 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, key: &str) ->
     Ok(Published { remote_id: id, url })
 }
 
-/// The account's followers and posts.
+/// The numbers of the account's followers and posts.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let Figures { followers_count, statuses_count } = session.get(ApiEndpoint::Insights, ACCOUNT).await?;
     Ok(Insights { followers: followers_count, posts: Some(statuses_count) })

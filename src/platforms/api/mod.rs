@@ -1,6 +1,6 @@
 //! Adapters for the platforms' own APIs: the identity of a user and, where Vitrine can post, posts and the account's figures.
 //!
-//! One file per platform, and the choice between them here. Requests carry a token that the feature `oauth` stores.
+//! Each adapter has its own file; this file selects the adapter. Requests carry a token from the feature `oauth`.
 
 mod github;
 mod limits;

@@ -1,5 +1,5 @@
-//! A session of a platform's API: requests with one token, their answers and their failures. The platforms' own requests are in the
-//! files named after them.
+//! Access to a platform's API: requests with one token, their responses and their failures. The requests of each platform are in the
+//! file named after it.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ pub struct Published {
 pub struct Insights {
     /// Number of followers.
     pub followers: u64,
-    /// Number of posts, where the platform reveals it.
+    /// Number of posts, if the platform reveals it.
     pub posts: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ pub enum ApiFailure {
     /// The platform rejected the token (401): it is invalid, expired or revoked.
     #[error("the platform rejected the token")]
     Unauthorised,
-    /// The platform refused the request, and will refuse it again.
+    /// The platform refused the request, or Vitrine could not build it. A retry would fail again.
     #[error("the platform refused: {0}")]
     Refused(String),
     /// The platform failed (408 or 5xx): a retry may succeed.
@@ -126,7 +126,7 @@ impl Session<'_> {
 }
 
 impl Published {
-    /// Platforms are untrusted: accepts only values that can be stored and safely linked to.
+    /// Accepts only values that Vitrine can store and safely link to, because platforms are untrusted.
     pub(super) fn checked(self) -> Result<Self, ApiFailure> {
         const LONGEST: usize = 200;
         let fits = |text: &str| (1..=LONGEST).contains(&text.chars().count()) && !text.contains(char::is_control);
@@ -147,8 +147,8 @@ fn with_path(base: &Url, path: &str) -> Url {
     url
 }
 
-/// The delay that the platform asks for. No known platform sends a date as `Retry-After` (RFC 9110, 10.2.3). X and Mastodon send
-/// no `Retry-After`, but the time at which their limit resets.
+/// The delay that the platform asks for. `Retry-After` is parsed only as seconds: no known platform sends a date (RFC 9110, 10.2.3).
+/// Instead of `Retry-After`, X and Mastodon send the time at which their limit resets.
 fn retry_after(response: &Response) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::trim);
     let until = |then: OffsetDateTime| Duration::try_from(then - OffsetDateTime::now_utc()).unwrap_or_default();
@@ -158,7 +158,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     seconds().or_else(of_x).or_else(of_mastodon)
 }
 
-/// The status and the platform's human-readable message, from any of the fields in which the platforms put it.
+/// The status and, if the body has one, the platform's human-readable message. Platforms put the message into different fields.
 fn reason(status: u16, body: &[u8]) -> String {
     const LONGEST: usize = 200;
     let parsed = serde_json::from_slice::<serde_json::Value>(body).ok();

@@ -48,7 +48,7 @@ pub fn weight(character: char) -> usize {
     }
 }
 
-/// The account that granted the token.
+/// The account that the token is for.
 pub async fn identity(session: &Session<'_>) -> Result<Identity, ApiFailure> {
     let Answer { data: User { id, name, username } } = session.get(ApiEndpoint::Identity, "2/users/me").await?;
     Ok(Identity { subject: id, handle: username, name, email: None })
@@ -66,7 +66,7 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, key: &str) ->
     Ok(Published { url: Some(format!("https://x.com/i/web/status/{id}")), remote_id: id })
 }
 
-/// The number of followers and posts of the account.
+/// The numbers of the account's followers and posts.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let path = "2/users/me?user.fields=public_metrics";
     let Answer { data: Measured { public_metrics } } = session.get(ApiEndpoint::Insights, path).await?;
