@@ -36,13 +36,13 @@ pub fn with_faults(interface: OpenApiRouter<AppState>, are_on: bool) -> OpenApiR
     if are_on { interface.merge(features::faults::routes()) } else { interface }
 }
 
-/// The description of every possible route, including the routes of faults.
+/// The OpenAPI description of a service with fault injection on: it includes the routes of faults.
 #[must_use]
 pub fn description() -> Interface {
     interface::complete(with_faults(routes(), true).split_for_parts().1)
 }
 
-/// The templates of all routes with a handler, for the targets of faults. The route of Socket.IO has no handler.
+/// The templates of all routes with a handler. The `route` of a fault must be one of them. The route of Socket.IO has no handler.
 #[must_use]
 pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
     let operations = operations_of(interface, true);
@@ -71,9 +71,10 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
     let around = {
         let state = state.clone();
         move |route: Route| {
-            // Browsers may send cookies with requests from other sites: only pages of trusted origins may change state.
+            // Browsers may send cookies with requests from pages of other sites, so only the service's own pages and pages of trusted
+            // origins may change state.
             let guarded = own_pages.layer(route);
-            // Every response has a deadline.
+            // A response must start within the time limit.
             let limited = layers::limit_time(limit, guarded);
             // Browsers receive a problem as an HTML page.
             watched.around(pages::explain(state.clone(), limited))
@@ -82,7 +83,7 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
     Ok(answering(interface, &state).layer(layer_fn(around)).merge(sockets).with_state(state))
 }
 
-/// The routes without their layers, as a baseline for `benches/overhead.rs`.
+/// The routes without the layers of [`build`], as a baseline for `benches/overhead.rs`.
 pub fn build_bare(interface: OpenApiRouter<AppState>, state: AppState) -> Router {
     answering(interface, &state).with_state(state)
 }
@@ -112,7 +113,7 @@ fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<App
         .fallback(async || ApiError::new(Code::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed));
     match &state.faults {
-        // The innermost layer: an injected failure looks like a failure of the handler.
+        // This layer is the innermost, so an injected failure looks like a failure of the handler.
         Some(service) => router.layer(middleware::from_fn_with_state(service.injector().clone(), faults::inject)),
         None => router,
     }

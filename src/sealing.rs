@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_the_wrong_length_are_refused() {
+    fn missing_or_malformed_keys_are_refused() {
         for text in ["", "\n", "c2hvcnQ=", "not base64", &format!("{}\nc2hvcnQ=", line(1))] {
             assert!(Keyring::parse(&text.to_owned().into()).is_err(), "{text}");
         }

@@ -1,6 +1,6 @@
 //! The HTTP server: accepts connections, enforces their limits, and closes them on shutdown.
 //!
-//! `axum::serve` has neither a limit for a request's head nor a deadline for graceful shutdown, hence our own accept loop.
+//! `axum::serve` has neither a limit for a request's head nor a deadline for graceful shutdown, so this module has its own accept loop.
 
 mod connection;
 
@@ -38,7 +38,7 @@ const MAX_HEADERS: usize = 100;
 pub struct Limits {
     /// Maximum number of open connections.
     pub connections: usize,
-    /// Time to receive a request's head, which also bounds the idle time before a request.
+    /// Time to receive a request's head. It includes the idle time before the request.
     pub header_timeout: Duration,
     /// Time in which a client must accept some of the bytes sent to it.
     pub write_timeout: Duration,
@@ -46,7 +46,7 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-/// Serves until `stop`, then finishes the in-flight requests; returns whether all finished in time.
+/// Serves until `stop` is cancelled, then finishes the in-flight requests; returns whether all finished in time.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metrics: Metrics, stop: CancellationToken) -> bool {
     let connections = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(limits.connections));

@@ -1,4 +1,4 @@
-//! The state that every handler receives. It is one pointer, because each layer and each extractor clones it per request.
+//! The state that every handler receives. It is one pointer, because layers and extractors clone it for every request.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! Supervision of background tasks that run as long as the service: a task that ends is counted as a failure, and ends the
-//! service.
+//! Supervision of background tasks that run as long as the service. A task that ends earlier is counted as a failure, and ends the service.
 
 use std::time::Duration;
 
@@ -9,8 +8,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// Ticks immediately, then after each period. After a late tick, the next one follows a whole period later; missed ticks are not made up
-/// for.
+/// Ticks immediately, then after each period. After a late tick, the next one follows a whole period later; missed ticks are skipped.
 #[must_use]
 pub fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);
@@ -18,13 +16,13 @@ pub fn ticks(period: Duration) -> Interval {
     ticks
 }
 
-/// The tasks of one application; dropping this aborts them.
+/// The tasks of one application. Dropping this value aborts the tasks.
 pub struct Tasks {
     running: JoinSet<&'static str>,
     metrics: Metrics,
 }
 
-/// A task that must run until shutdown has ended.
+/// A task has ended although it must run until the service shuts down.
 #[derive(Debug, thiserror::Error)]
 #[error("background task ended: {0}")]
 pub struct TaskEnded(String);
@@ -57,7 +55,7 @@ impl Tasks {
         self.count(ended)
     }
 
-    /// Counts the failure of a task that ended too early and is not supervised here.
+    /// Counts the failure of a task that ended too early, but that was not started by [`Self::spawn`].
     #[must_use]
     pub fn lost(&self, name: &str, error: Option<JoinError>) -> TaskEnded {
         self.count(error.map_or_else(|| name.to_owned(), |error| error.to_string()))

@@ -2,8 +2,8 @@
 //!
 //! - A feature publishes its facts with [`Realtime::emit`], from its `events.rs`, after the commit. Clients of this replica
 //!   receive an event immediately, clients of other replicas over the bus. The caller waits for neither.
-//! - Each feature handles the events of clients in its `socket.rs`, with [`Events`] as its table. A handler that starts a
-//!   subscription or a terminal checks the session and the role of its user again.
+//! - Features handle the events of clients in their `socket.rs`, and register the handlers in a table, [`Events`]. A handler that
+//!   starts a subscription or a terminal checks the user's session and role again.
 //! - While Redis is unavailable, clients receive only events of their own replica. Facts that must not be missed, such as the
 //!   end of a session or the lines of a log, are also read from the database.
 //! - `accounts::admit`, passed to [`Realtime::open`], authenticates clients. This module does not know the features.
@@ -57,16 +57,16 @@ use crate::tasks::ticks;
 
 /// Largest message of a client in bytes, over either transport.
 pub const MAX_MESSAGE: usize = 100_000;
-/// Maximum number of binary attachments of an event. No event uses attachments: an event with up to this many is refused as malformed,
-/// and an event with more ends the connection.
+/// Maximum number of binary attachments of an event. No event uses attachments. An event with up to this many is refused as malformed.
+/// An event with more attachments, or with more than [`MAX_MESSAGE`] bytes of them, ends the connection.
 const ATTACHMENTS: usize = 10;
 /// Maximum number of outgoing packets in a client's queue.
 const QUEUE: usize = 128;
 /// Time for a client to join the namespace after it opened a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a websocket's read buffer: most messages of clients are short, and most clients are idle.
+/// Size of a websocket's read buffer in bytes. It is small, because most messages of clients are short and most clients are idle.
 const READ_BUFFER: usize = 1024;
-/// Interval at which the gauges are updated.
+/// Interval between counts of the connections.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// Time for a signed-out client to close its transport itself.
 const LOGOUT_GRACE: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ pub struct Realtime(Arc<Inner>);
 
 struct Inner {
     io: SocketIo,
-    /// Mounted on its own path only, so its inner service is an empty router.
+    /// Mounted only on the path of Socket.IO. Its inner service is for other paths, so it is an empty router.
     service: SocketIoService<Router>,
     bus: Bus,
     signals: Signals,
@@ -95,7 +95,7 @@ struct Inner {
 }
 
 impl Realtime {
-    /// Socket.IO before it is opened; messages to other replicas are published over `commands`.
+    /// Creates Socket.IO; [`Self::open`] then admits clients. Messages to other replicas are published over `commands`.
     ///
     /// # Errors
     /// When `REDIS_URL` is invalid.
@@ -105,7 +105,7 @@ impl Realtime {
         faults: FaultInjector,
         metrics: Metrics,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        // By default the library buffers 10 MB of attachments, even for an unauthenticated client.
+        // Without these limits the library buffers up to 10 MB of attachments, even for an unauthenticated client.
         let parser = ParserConfig::common().max_incoming_binaries(ATTACHMENTS).max_incoming_binary_buf_size(MAX_MESSAGE);
         let (service, io) = SocketIoBuilder::new()
             .with_parser(parser)
@@ -133,15 +133,15 @@ impl Realtime {
         })))
     }
 
-    /// Emits an event to every client in one of the rooms, on every replica, each once. Never blocks and never fails: lost
-    /// events are counted.
+    /// Emits an event to the clients in any of the rooms, on every replica. A client in several of the rooms receives it once. Never
+    /// blocks and never fails: it counts an event that a full queue or Redis refuses.
     pub fn emit(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
         let Some(payload) = written(payload) else { return };
         self.deliver(rooms, event, &payload);
         self.0.bus.publish(Message::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload });
     }
 
-    /// Emits an event to every client of this replica in one of the rooms, each once.
+    /// Emits an event to this replica's clients in any of the rooms. A client in several of the rooms receives it once.
     pub fn emit_here(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
         if let Some(payload) = written(payload) {
             self.deliver(rooms, event, &payload);
@@ -180,7 +180,7 @@ impl Realtime {
         self.clients_of(sockets.unwrap_or_default())
     }
 
-    /// Every client of this replica in one of the rooms, each once.
+    /// This replica's clients in any of the rooms, without duplicates.
     #[must_use]
     pub fn clients_in(&self, rooms: &[Room]) -> Vec<Client> {
         let names: Vec<String> = rooms.iter().map(|room| room.name()).collect();
@@ -274,7 +274,7 @@ impl Realtime {
         }
     }
 
-    /// Closes the connection of a client, which may reconnect. A polling client has no connection of its own to close.
+    /// Closes the connection of a websocket client; the client may reconnect. A polling client has no connection of its own to close.
     fn end(&self, client: &Client, reason: Disconnection) {
         client.connection().set_end_reason(reason);
         if let Some(hang_up) = self.hang_up_of(client) {
@@ -282,7 +282,7 @@ impl Realtime {
         }
     }
 
-    /// The connection of a websocket client; `None` for a polling client.
+    /// The handle that closes the connection of a websocket client; `None` for a polling client.
     fn hang_up_of(&self, client: &Client) -> Option<HangUp> {
         let socket = client.socket();
         if socket.transport_type() == socketioxide::TransportType::Polling {

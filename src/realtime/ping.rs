@@ -1,5 +1,5 @@
-//! The application's ping: it shows a client that the service responds, not only the transport, and lets the client measure the round
-//! trip.
+//! The application's ping. It shows a client that the service responds, and not only the transport. The client can measure the round
+//! trip with it.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use crate::metrics::labels::{EventIn, EventOut};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ping {
-    /// The client's own clock, in any unit; echoed back.
+    /// The time by the client's clock, in any unit; the reply repeats it.
     at: f64,
 }
 

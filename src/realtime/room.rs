@@ -45,7 +45,7 @@ impl Room {
         }
     }
 
-    /// The background work of the room's clients, which ends when they leave.
+    /// The background work of a client in this room. It ends when the client leaves the room.
     pub(super) fn work(self) -> Option<Work> {
         match self {
             Self::Project(id) => Some(Work::Presence(id)),
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_is_known_by_its_name() {
+    fn only_the_name_of_a_room_parses_as_a_room() {
         let (id, project) = (Uuid::now_v7(), Uuid::now_v7());
         for room in [Room::Session(id), Room::User(id), Room::Project(project), Room::Environment { id, project }] {
             assert_eq!(Room::named(&room.name()), Some(room));

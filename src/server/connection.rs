@@ -1,7 +1,7 @@
 //! One TCP connection, from `accept` to its end, including any protocol that it is upgraded to.
 //!
-//! A connection counts as open until it is dropped. An upgraded connection is dropped long after the HTTP server has released it. The
-//! replica ends a connection when its peer accepts none of the pending bytes for a while, or by a [`HangUp`].
+//! A connection counts as open until it is dropped. An upgraded connection may be dropped long after the HTTP server has released it.
+//! The replica ends a connection by a [`HangUp`], or when the peer accepts none of the pending bytes within the write timeout.
 
 use std::io;
 use std::pin::Pin;
@@ -57,7 +57,7 @@ impl Connection {
         Self { stream: Box::pin(stream), hung_up, token, _open: open, _permit: permit }
     }
 
-    /// Ends reading after a failed write: a reader would otherwise wait for a peer that is gone.
+    /// Ends reading if the write failed: a reader would otherwise wait for a peer that is gone.
     fn end_with<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if matches!(written, Poll::Ready(Err(_))) {
             self.token.cancel();
