@@ -61,7 +61,7 @@ async fn behind_tls_the_cookie_is_secure_and_bound_to_the_host() {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(!cookie.contains("Domain"), "{cookie}");
-    // Another host could set a cookie without the prefix, so the service ignores that name.
+    // Another host of the domain can set a cookie without the prefix, so the service ignores such a cookie.
     let token = login.json()["token"].as_str().unwrap().to_owned();
     app.get("/api/auth/me").header("cookie", format!("vitrine={token}")).answer().await.problem(401, "unauthenticated");
     app.get("/api/auth/me").header("cookie", format!("__Host-vitrine={token}")).answer().await.expect(200);
@@ -141,7 +141,7 @@ async fn a_repeated_registration_has_one_effect_and_one_response() {
     send("ada@example.com", PASSWORD, "Eve").await.problem(422, "idempotency_key_reused");
     // A client that sends another password must not receive the stored response.
     send("ada@example.com", "another long pass phrase", "Ada").await.problem(422, "idempotency_key_reused");
-    // The key belongs to the e-mail address: another address may use the same key.
+    // Each e-mail address has its own idempotency keys, so another address may use the same key.
     send("eve@example.com", PASSWORD, "Eve").await.expect(201);
     assert_eq!(app.stores.count("SELECT count(*) FROM users").await, 2);
     assert_eq!(app.stores.count("SELECT count(*) FROM idempotency_keys WHERE result::text LIKE '%argon2%'").await, 0);

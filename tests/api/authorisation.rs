@@ -1,5 +1,4 @@
-//! Authorisation: every route of projects, of their contents and of faults, requested by every actor, for a private and for a public
-//! project.
+//! Authorisation: every actor requests every route in a table, for a private and for a public project. The table has the expected statuses.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use crate::support::{Ask, FAULTS, Platforms, TestApp, User, eventually, when};
 /// The actors, in the order of the columns below.
 const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner", "admin"];
 
-/// One route: its method, path and body; the status for each actor in a private project; the same in a public one.
+/// One route: its method, path and body, then the expected status for each actor, first in a private project, then in a public one.
 type Route = (Method, &'static str, Option<fn() -> Value>, [u16; 6], [u16; 6]);
 
 /// Visible to members and admins.
@@ -22,7 +21,7 @@ const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 /// Visible to admins only.
 const FOR_ADMINS: [u16; 6] = [401, 403, 403, 403, 403, 200];
 
-/// All requests of an actor share one project, so a route that ends something comes after those that need it.
+/// All requests of an actor use the same project, so a route that deletes an object comes after the routes that need the object.
 const ROUTES: [Route; 36] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
@@ -56,12 +55,12 @@ const ROUTES: [Route; 36] = [
     (Method::GET, "/api/environments/{env}/logs", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
     (Method::GET, "/api/environments/{env}/sessions", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
     (Method::GET, "/api/environments/{env}/extensions", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
-    // Authorised actors get a conflict, because the operation is impossible in the current state.
+    // Authorised actors get a conflict, because these operations are impossible for a stopped environment of another driver.
     (Method::POST, "/api/environments/{env}/start", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
     (Method::POST, "/api/environments/{env}/stop", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
     (Method::POST, "/api/environments/{env}/restart", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
     (Method::POST, "/api/environments/{env}/sessions", Some(|| json!({ "type": "shell" })), REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
-    // A session of the other member.
+    // The session belongs to `People::member`, who is none of the actors.
     (Method::DELETE, "/api/sessions/{session}", None, [401, 404, 403, 403, 204, 204], [401, 403, 403, 403, 204, 204]),
     (Method::PUT, "/api/environments/{env}/extensions/shell-prompt", None, [401, 404, 403, 202, 202, 202], [401, 403, 403, 202, 202, 202]),
     (
@@ -81,16 +80,16 @@ const ROUTES: [Route; 36] = [
         REFUSED_INSIDE,
         REFUSED_INSIDE_PUBLIC,
     ),
-    // A post of the other member: even in a public project, a stranger must not learn that it exists.
+    // The post belongs to `People::member`. Even in a public project, a stranger must not learn that the post exists.
     (Method::GET, "/api/posts/{post}", None, SEEN_INSIDE, SEEN_INSIDE),
-    // Insights of one's own account, which no actor here has linked.
+    // Insights of the actor's own Mastodon account. No actor has linked one, so every user gets a conflict.
     (Method::GET, "/api/insights/mastodon", None, [401, 409, 409, 409, 409, 409], [401, 409, 409, 409, 409, 409]),
     (Method::POST, "/api/projects/{id}/publish", Some(|| json!({})), [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
     (Method::DELETE, "/api/projects/{id}/publish", None, [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
     // Published projects are visible to everybody.
     (Method::GET, "/api/showcase", None, [200; 6], [200; 6]),
     (Method::GET, "/api/showcase/shown", None, [200; 6], [200; 6]),
-    // Independent of the roles in projects.
+    // Access to faults does not depend on roles in projects.
     (Method::GET, "/api/faults", None, FOR_ADMINS, FOR_ADMINS),
     (
         Method::PUT,
@@ -137,7 +136,7 @@ async fn project(app: &TestApp, people: &People, visibility: &str) -> String {
     id.to_owned()
 }
 
-/// Creates an environment that no actor can start, and a session in it, so that requests have no later effects.
+/// Creates an environment and a session in it. No actor can start the environment, because its driver is not the application's.
 async fn environment(app: &TestApp, project: &str, people: &People) -> (String, String) {
     let (environment, session) = (uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string());
     let insert = "INSERT INTO environments (id, project_id, created_by, name, image, driver, status)
@@ -150,7 +149,7 @@ async fn environment(app: &TestApp, project: &str, people: &People) -> (String, 
     (environment, session)
 }
 
-/// Creates a post of the member's that is never delivered.
+/// Creates a post of `People::member` that has no deliveries.
 async fn post(app: &TestApp, project: &str, people: &People) -> String {
     let post = uuid::Uuid::now_v7().to_string();
     let insert = "INSERT INTO posts (id, project_id, author_id, text, link) VALUES ($1::uuid, $2::uuid, $3::uuid, 'Hello', 'https://a.b')";
@@ -160,7 +159,7 @@ async fn post(app: &TestApp, project: &str, people: &People) -> String {
 }
 
 async fn assert_table(visibility: &str) {
-    // The created objects must stay unchanged while the test goes through the table.
+    // With these times, an environment that a request creates stays in status `creating` while the test goes through the table.
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
     let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h", &file, &keys, FAULTS]).await;
@@ -191,13 +190,13 @@ async fn assert_table(visibility: &str) {
             }
             if answer.status == 202 {
                 let jobs = "SELECT count(*) FROM jobs WHERE kind = 'environment_change' AND payload ->> 'operation' = 'delete'";
-                eventually("the accepted jobs are done", async || when(app.stores.count(jobs).await == 0)).await;
+                eventually("no job that deletes an environment is left", async || when(app.stores.count(jobs).await == 0)).await;
             }
             if answer.status >= 400 {
                 assert_eq!(app.stores.contents().await, before, "{method} {template} as {name} changed something");
             }
             if answer.status == 404 {
-                // Hidden objects look like missing ones.
+                // The response must not reveal the name of a hidden object.
                 assert!(!answer.text().contains("One"), "{}", answer.text());
             }
         }
@@ -238,7 +237,7 @@ fn as_described(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_table_names_every_route_that_requires_a_role() {
+async fn the_table_names_every_route_with_one_of_the_prefixes() {
     let described = serde_json::to_value(vitrine::router::description()).unwrap();
     let mut documented = Vec::new();
     for (path, item) in

@@ -29,7 +29,7 @@ impl Fixture {
         self.app.post(path).bearer_auth(&self.ada.token).header("content-type", JSON).body(body)
     }
 
-    /// Sends a request and asserts a problem with this code, no change, and one count on this route.
+    /// Sends a request. Asserts that it gets a problem with this status and code, changes no row, and is counted once, on this route.
     pub async fn refuses(&self, what: &str, request: RequestBuilder, route: &str, status: u16, code: &str) -> Answer {
         self.refuses_answer(what, async || request.answer().await, route, status, code).await
     }
@@ -58,16 +58,16 @@ async fn bodies_that_are_not_json_are_malformed() {
     let fixture = Fixture::new().await;
     let deep = "[".repeat(100_000);
     let bodies: [(&str, Vec<u8>); 13] = [
-        ("nothing", b"".to_vec()),
+        ("an empty body", b"".to_vec()),
         ("an open brace", b"{".to_vec()),
         ("text", b"name=One".to_vec()),
-        ("something after the end", br#"{"name":"x"} x"#.to_vec()),
+        ("text after the object", br#"{"name":"x"} x"#.to_vec()),
         ("two values", br#"{"name":"x"}{"name":"y"}"#.to_vec()),
         ("single quotes", b"{'name':'x'}".to_vec()),
         ("a comma at the end", br#"{"name":"x",}"#.to_vec()),
         ("a comment", br#"/* */{"name":"x"}"#.to_vec()),
         ("a byte order mark", b"\xef\xbb\xbf{\"name\":\"x\"}".to_vec()),
-        ("a bare control character", b"{\"name\":\"a\x01b\"}".to_vec()),
+        ("an unescaped control character", b"{\"name\":\"a\x01b\"}".to_vec()),
         ("invalid UTF-8", b"{\"name\":\"a\xff\xfeb\"}".to_vec()),
         ("NaN", br#"{"name":NaN}"#.to_vec()),
         ("UTF-16", "{\"name\":\"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
@@ -82,7 +82,7 @@ async fn bodies_that_are_not_json_are_malformed() {
 }
 
 #[tokio::test]
-async fn the_problem_for_a_body_of_the_wrong_shape_names_the_field() {
+async fn the_problem_for_an_invalid_body_names_the_field() {
     let fixture = Fixture::new().await;
     let (create, register, login) = ("/api/projects", "/api/auth/register", "/api/auth/login");
     let long = |length: usize| "x".repeat(length);
@@ -176,17 +176,19 @@ async fn the_problem_for_a_body_of_the_wrong_shape_names_the_field() {
 }
 
 #[tokio::test]
-async fn a_list_is_no_object() {
+async fn a_body_that_is_not_an_object_is_refused() {
     let fixture = Fixture::new().await;
     for body in [r#"["a name"]"#, "[]", "\"x\"", "5", "null", r#"[{"name":"x"}]"#] {
         fixture.refuses(body, fixture.post("/api/projects", body), "/api/projects", 422, "validation_failed").await;
     }
     let body = json!(["eve@example.com", "correct horse battery", "Eve"]).to_string();
-    fixture.refuses("a sign-up as a list", fixture.post("/api/auth/register", body), "/api/auth/register", 422, "validation_failed").await;
+    fixture
+        .refuses("a registration as a list", fixture.post("/api/auth/register", body), "/api/auth/register", 422, "validation_failed")
+        .await;
 }
 
 #[tokio::test]
-async fn invalid_changes_and_memberships_are_refused() {
+async fn invalid_changes_publications_and_memberships_are_refused() {
     let fixture = Fixture::new().await;
     let (route, path) = ("/api/projects/{id}", format!("/api/projects/{}", fixture.project));
     for (body, field) in [
@@ -260,13 +262,15 @@ async fn only_json_is_read() {
 async fn bodies_that_are_too_large_are_refused_and_the_connection_stays_open() {
     let fixture = Fixture::new().await;
     let large = vec![b' '; 3 << 20];
-    fixture.refuses("3 MB, declared", fixture.post("/api/projects", large.clone()), "/api/projects", 413, "payload_too_large").await;
+    fixture
+        .refuses("3 MiB with its length declared", fixture.post("/api/projects", large.clone()), "/api/projects", 413, "payload_too_large")
+        .await;
     let mut raw = fixture.app.raw().await;
     let chunked = async || {
         send_chunked(&mut raw, &fixture.ada.token, &large).await;
         raw.answer().await
     };
-    fixture.refuses_answer("3 MB, chunked", chunked, "/api/projects", 413, "payload_too_large").await;
+    fixture.refuses_answer("3 MiB in chunks", chunked, "/api/projects", 413, "payload_too_large").await;
     // The same connection stays usable: the rest of the body is not taken for a request.
     raw.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
     raw.answer().await.expect(200);

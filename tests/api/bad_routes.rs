@@ -1,5 +1,5 @@
-//! Requests with unknown paths, identifiers or methods. Each gets the right problem, changes nothing, is counted once, and is never a 500.
-//! `bad_input` covers bodies and headers.
+//! Requests with unknown paths, malformed or unknown identifiers, or unsupported methods. Each request gets the right problem and never a
+//! 500, changes nothing, and is counted once. `bad_input` covers bodies and headers.
 
 use reqwest::Method;
 
@@ -68,6 +68,7 @@ async fn a_response_to_an_unsupported_method_lists_the_supported_methods() {
     for (method, path, route, allowed) in cases {
         let case = format!("{method} {path}");
         let request = fixture.app.request(method, path).bearer_auth(&fixture.ada.token);
+        // `refuses` cannot count requests to `/metrics`, because it requests that route itself.
         let answer = if route == "/metrics" {
             request.answer().await.problem(405, "method_not_allowed")
         } else {

@@ -12,7 +12,7 @@ use crate::support::jobs::{Fixture, Gate, LONG_TIMEOUTS, Replica, Work, effect, 
 use crate::support::{Mode, Stores, eventually, when};
 
 #[tokio::test]
-async fn another_replica_takes_over_the_jobs_of_a_killed_one() {
+async fn another_replica_takes_over_the_jobs_of_a_killed_replica() {
     let fixture = Fixture::new().await;
     let gate = Gate::closed();
     let mut killed = fixture.replica(short_lease(), 1, gate.then_effect());
@@ -43,7 +43,7 @@ async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_continues() {
 }
 
 #[tokio::test]
-async fn a_frozen_replica_cannot_complete_a_job_that_another_has_taken_over() {
+async fn a_frozen_replica_cannot_complete_a_job_that_another_replica_has_taken_over() {
     let fixture = Fixture::new().await;
     let (gate, answers) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
     let frozen = fixture.replica(short_lease(), 1, {
@@ -51,7 +51,7 @@ async fn a_frozen_replica_cannot_complete_a_job_that_another_has_taken_over() {
         move |work: Work| {
             let (gate, answers) = (gate.clone(), answers.clone());
             async move {
-                // A separate task, because the replica aborts the attempt when it notices that it lost the lease.
+                // A separate task writes the effect, because the replica aborts this handler when it notices the lost lease.
                 let ended = tokio::spawn(async move {
                     gate.pass().await;
                     let answer = work.effect().await;
@@ -104,7 +104,7 @@ async fn a_job_is_taken_over_from_a_replica_that_froze_before_its_commit() {
     assert_eq!(fixture.effects().await, ["once"]);
 }
 
-/// A handler whose `give_up` calls this function, which may panic, and then fails.
+/// A handler whose attempts fail permanently. Its `give_up` calls this function, which may panic, and otherwise returns an error.
 struct FailsToGiveUp(fn());
 
 #[async_trait]
@@ -124,7 +124,7 @@ async fn a_job_whose_give_up_keeps_failing_becomes_a_dead_letter() {
     let fixture = Fixture::new().await;
     fixture.enqueue(&[job("panics").in_lane("panics"), job("fails").in_lane("fails")]).await;
     fixture.stores.execute("UPDATE jobs SET kind = 'extension_change' WHERE lane = 'fails'").await;
-    // Simulates seven attempts: two more call `give_up`, and the tenth makes the job a dead letter without it.
+    // Simulates seven attempts. The eighth and the ninth call `give_up`; the tenth makes the job a dead letter without this call.
     fixture.stores.execute("UPDATE jobs SET attempts = 7").await;
     let replica = Replica::start(&fixture.stores, &LONG_TIMEOUTS, short_lease(), 2, |_, _| {
         vec![
@@ -137,7 +137,7 @@ async fn a_job_whose_give_up_keeps_failing_becomes_a_dead_letter() {
 }
 
 /// A handler that fails the first two attempts, and whose `put_back` records the reason. Each run first replaces the lease of the job
-/// named `stolen`, as if another replica had taken it.
+/// named `stolen`, as if another replica had leased the job.
 struct FailsTwice(Stores);
 
 #[async_trait]
@@ -210,7 +210,7 @@ async fn a_short_failure_of_postgres_aborts_no_job() {
 #[tokio::test]
 async fn an_unconfirmed_lease_does_not_count_as_an_attempt() {
     let fixture = Fixture::new().await;
-    // The proxy holds back the reply to the statement that leases a job: the reply with this completion tag.
+    // The proxy holds back the reply to the statement that leases a job. `UPDATE 1` is the completion tag of this reply.
     let postgres = fixture.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
     fixture.enqueue(&[job("unconfirmed lease")]).await;
     let replica = fixture.replica_with(&postgres.arguments, quick(), 2, effect);

@@ -1,4 +1,5 @@
-//! Postgres down, frozen, cut off, unreachable, slow, read-only: a clear 503 in time, and automatic recovery.
+//! Postgres stopped, frozen, disconnected, unreachable, slow or read-only. Every response arrives in time; a failure is a clear 503, and
+//! recovery is automatic.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use crate::support::app::through;
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
-/// How long a client waits for a response, however Postgres fails.
+/// A client's time limit for a response, whatever the failure of Postgres.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// An application whose Postgres can fail, and a user with a project.
@@ -46,7 +47,7 @@ impl Fixture {
         self.ask(Method::PATCH, &self.path()).header("if-match", "*").json(&json!({ "name": name }))
     }
 
-    /// One request for each way in which the service uses Postgres.
+    /// Requests that use Postgres in different ways.
     fn requests(&self) -> Vec<RequestBuilder> {
         let login = json!({ "email": "ada@example.com", "password": "not the password" });
         let register = json!({ "email": "bob@example.com", "password": "correct horse battery", "display_name": "Bob" });
@@ -63,12 +64,12 @@ impl Fixture {
         ]
     }
 
-    /// Asserts that every use of Postgres is answered with 503 in time, and that the process stays alive.
+    /// Asserts that each request of `requests` gets a 503 in time and changes nothing, and that the process stays alive.
     async fn assert_unavailable(&self) {
         let rows = self.app.stores.contents().await;
         let answers = join_all(self.requests().into_iter().map(Ask::try_answer)).await;
         for answer in answers {
-            let answer = answer.expect("no response while the client waits").problem(503, "unavailable");
+            let answer = answer.expect("no response within the client's time limit").problem(503, "unavailable");
             assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
             assert!(answer.json().get("detail").is_none(), "a problem must not reveal the cause: {}", answer.text());
         }
@@ -76,7 +77,8 @@ impl Fixture {
         assert_eq!(self.app.stores.contents().await, rows);
     }
 
-    /// Asserts that everything works again, that the pool has lost no connection, and that no request received a 500.
+    /// Asserts that requests succeed again, that the replica is ready, that no connection of the pool stays in use, and that no request
+    /// received a 500.
     async fn assert_recovers(&self) {
         within(RECOVERY, "requests succeed again", async || {
             when(self.ask(Method::GET, "/api/projects").try_answer().await.is_ok_and(|answer| answer.status == 200))
@@ -98,7 +100,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn postgres_is_stopped_and_comes_back() {
+async fn requests_get_503_while_postgres_is_stopped_and_succeed_afterwards() {
     let fixture = Fixture::new(&[]).await;
     let before = fixture.app.settled().await;
     fixture.postgres.set(Mode::Refuse).await;
@@ -113,7 +115,7 @@ async fn postgres_is_stopped_and_comes_back() {
 }
 
 #[tokio::test]
-async fn postgres_hangs_and_continues() {
+async fn requests_get_503_while_postgres_hangs_and_succeed_afterwards() {
     let fixture = Fixture::new(&[]).await;
     fixture.postgres.set(Mode::Hang).await;
     fixture.assert_unavailable().await;
@@ -124,7 +126,7 @@ async fn postgres_hangs_and_continues() {
 }
 
 #[tokio::test]
-async fn postgres_hangs_while_statements_run() {
+async fn a_statement_that_runs_when_postgres_hangs_times_out() {
     let fixture = Fixture::new(&[]).await;
     let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
@@ -135,7 +137,7 @@ async fn postgres_hangs_while_statements_run() {
         fixture.postgres.set(Mode::Hang).await;
     };
     let (answer, ()) = tokio::join!(change, hanging);
-    answer.expect("no response while the client waits").problem(503, "unavailable");
+    answer.expect("no response within the client's time limit").problem(503, "unavailable");
     let after = fixture.app.settled().await;
     assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects"), ("status", "timeout")]), 1.0);
     lock.rollback().await.unwrap();
@@ -175,13 +177,13 @@ async fn postgres_closing_every_connection_causes_no_500() {
 }
 
 #[tokio::test]
-async fn connections_that_the_network_has_forgotten_are_given_up() {
+async fn connections_that_become_silent_do_not_block_requests() {
     let fixture = Fixture::new(&[]).await;
     join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
     fixture.postgres.lose();
     let answers = join_all((0..20).map(|_| fixture.ask(Method::GET, "/api/projects").try_answer())).await;
     for answer in answers {
-        let status = answer.expect("no response while the client waits").status;
+        let status = answer.expect("no response within the client's time limit").status;
         assert!(matches!(status, 200 | 503), "{status}");
     }
     fixture.assert_recovers().await;
@@ -204,7 +206,7 @@ async fn a_replica_whose_connections_take_longer_than_a_check_still_becomes_read
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Slow(Duration::from_millis(50))).await;
     let app = TestApp::launch(&stores, &[&through("database-url", &stores.database_url(), postgres.address)], None);
-    // Each statement of the migrations is slowed down, too.
+    // The time limit is long, because the proxy also delays each statement of the migrations.
     app.until_status(Duration::from_mins(1), "ready").await;
 }
 
@@ -266,7 +268,7 @@ async fn a_client_that_disconnects_cancels_its_statement_and_releases_its_connec
     let cancelled = [("operation", "select"), ("table", "projects"), ("status", "cancelled")];
     assert_eq!(after.since(&before, "db_queries_total", &cancelled), 1.0);
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[("route", "/api/projects/{id}")]), 1.0);
-    // The connection was closed: the pool has room for another, although Postgres still waits for the lock.
+    // The replica has closed the statement's connection. The pool can open another one, although the statement still waits for the lock.
     fixture.ask(Method::GET, "/api/projects").answer().await.expect(200);
     lock.rollback().await.unwrap();
     fixture.assert_pool_is_whole().await;

@@ -1,4 +1,5 @@
-//! Redis down, frozen, cut off: responses are slower but correct, and sessions that ended meanwhile stay ended.
+//! Redis stopped, frozen, disconnected, emptied or with wrong data: responses may be slower but stay correct, and sessions and
+//! memberships that ended meanwhile stay ended.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::app::through;
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
-/// A replica whose Redis can fail, a replica whose Redis never does, and a user with a project.
+/// A replica that reaches Redis through a proxy, a replica that reaches the same Redis directly, and a user with a project.
 struct Fixture {
     proxied: TestApp,
     healthy: TestApp,
@@ -41,7 +42,7 @@ impl Fixture {
         change.answer().await.expect(200);
     }
 
-    /// Asserts that requests succeed with correct data, and that each failed access to Redis counts as an error of the cache only.
+    /// Asserts that requests succeed with correct data, and that the cache counts errors and no hits.
     async fn assert_continues(&self, name: &str) {
         let before = self.proxied.settled().await;
         self.read(&self.proxied).await;
@@ -76,7 +77,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn redis_is_stopped_and_comes_back() {
+async fn requests_succeed_while_redis_is_stopped_and_afterwards() {
     let fixture = Fixture::new().await;
     fixture.read(&fixture.proxied).await;
     let before = fixture.proxied.settled().await;
@@ -91,11 +92,11 @@ async fn redis_is_stopped_and_comes_back() {
 }
 
 #[tokio::test]
-async fn redis_hangs_and_continues() {
+async fn requests_succeed_while_redis_hangs_and_afterwards() {
     let fixture = Fixture::new().await;
     fixture.read(&fixture.proxied).await;
     fixture.redis.set(Mode::Hang).await;
-    // The first request waits for the time limit of a command; later requests do not wait.
+    // The first request waits until its command times out; later requests do not wait.
     fixture.read(&fixture.proxied).await;
     fixture.proxied.until_status(RECOVERY, "degraded").await;
     fixture.assert_continues("name 1").await;
@@ -122,14 +123,14 @@ async fn broken_or_lost_connections_to_redis_affect_no_request() {
 }
 
 #[tokio::test]
-async fn an_emptied_or_failing_redis_affects_no_request() {
+async fn an_emptied_redis_or_one_with_wrong_data_affects_no_request() {
     let fixture = Fixture::new().await;
     fixture.read(&fixture.proxied).await;
     let mut redis = fixture.proxied.stores.redis().await;
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", fixture.proxied.stores.prefix())).query_async(&mut redis).await.unwrap();
     assert!(!keys.is_empty());
     for key in &keys {
-        // The key is no longer a string, so every command on it fails in Redis.
+        // The key is no longer a string, so Redis rejects the `GET` of the cache.
         redis::pipe().del(key).lpush(key, "x").query_async::<()>(&mut redis).await.unwrap();
     }
     let before = fixture.proxied.settled().await;
@@ -223,7 +224,7 @@ async fn a_member_who_was_removed_while_redis_was_down_stays_removed_when_redis_
 }
 
 #[tokio::test]
-async fn both_stores_fail_at_once_and_come_back() {
+async fn requests_get_a_response_in_time_while_both_stores_hang() {
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
