@@ -229,7 +229,7 @@ fn problem(status: u16) -> Answer {
         .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))));
     match status {
         401 => answer.header("WWW-Authenticate", header("How to authenticate", Type::String)),
-        409 | 429 | 503 => answer.header("Retry-After", header("Seconds to wait before a retry, if known", Type::Integer)),
+        409 | 429 | 502..=504 => answer.header("Retry-After", header("Seconds to wait before a retry, if known", Type::Integer)),
         _ => answer,
     }
     .build()
