@@ -1,5 +1,5 @@
-//! Deliveries when platforms are busy, down or respond incorrectly, and when replicas die: every delivery ends once, none is lost, and none
-//! is made twice where the platform recognises repetitions.
+//! Deliveries when platforms are busy, down or respond incorrectly, and when replicas die. Every delivery reaches one final status, and no
+//! post appears twice on a platform that recognises idempotency keys.
 
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -50,12 +50,13 @@ async fn a_platform_that_stays_down_is_tried_five_times_and_then_the_delivery_fa
         assert_eq!(delivery["attempts"], 5);
         assert!(delivery["last_error"].as_str().unwrap().starts_with(reason), "{delivery}");
         let jobs = |outcome| [("kind", "post_delivery"), ("outcome", outcome)];
-        eventually("the end is counted", async || when(app.scrape().await.since(&before, "jobs_total", &jobs("dead")) == 1.0)).await;
+        eventually("the dead letter is counted", async || when(app.scrape().await.since(&before, "jobs_total", &jobs("dead")) == 1.0))
+            .await;
         let after = app.settled().await;
         assert_eq!(after.since(&before, "jobs_total", &jobs("retry")), 4.0);
         let calls = [("platform", "linkedin"), ("endpoint", "post"), ("status", status)];
         assert_eq!(after.since(&before, "social_api_calls_total", &calls), 5.0);
-        // The final status stays when the platform is back.
+        // The delivery remains failed when the platform is up again.
         platforms.turn("linkedin", json!({})).await;
         assert_eq!(fixture.delivery(&id, "linkedin").await, delivery);
         assert_eq!(platforms.count("linkedin", "posts").await, 0);
@@ -77,7 +78,7 @@ async fn a_refused_delivery_is_not_retried() {
 }
 
 #[tokio::test]
-async fn the_last_known_reason_of_aborted_attempts_is_kept() {
+async fn the_reason_of_an_earlier_attempt_is_kept_when_later_attempts_are_aborted() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;
@@ -96,7 +97,7 @@ async fn the_last_known_reason_of_aborted_attempts_is_kept() {
 async fn a_replica_that_is_killed_during_deliveries_loses_and_duplicates_none() {
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
-    // The replica that serves the requests runs one job at a time, so that the other one has most of the jobs when it is killed.
+    // The survivor runs only one job at a time, so that the victim runs most of the jobs when it is killed.
     let survivor = TestApp::with(&[&file, &keys, "--job-workers=1"]).await;
     let fixture = PostFixture::open(&survivor, &["mastodon", "x"]).await;
     let path = file.strip_prefix("--platforms-file=").unwrap();
@@ -140,7 +141,7 @@ async fn a_replica_that_is_killed_during_deliveries_loses_and_duplicates_none() 
 }
 
 #[tokio::test]
-async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
+async fn an_unexpected_platform_response_ends_an_attempt_without_a_panic() {
     const NOT_UNDERSTOOD: &str = "the platform sent an unexpected response";
     let platforms = Platforms::start().await;
     let fake = FakePlatform::instead_of(&platforms).await;
@@ -169,7 +170,7 @@ async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
         ("x", json!({ "data": { "id": "../../evil" } })),
         ("x", json!({ "data": { "id": "1?q=" } })),
         ("x", json!({ "data": { "id": long } })),
-        // The identifier should be in a header.
+        // LinkedIn sends the identifier in a header, which is missing here.
         ("linkedin", json!({ "id": "urn:li:share:1" })),
     ];
     for (platform, body) in bodies {
@@ -201,7 +202,7 @@ async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
 }
 
 #[tokio::test]
-async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
+async fn a_retry_waits_until_the_rate_limit_of_x_or_mastodon_resets() {
     let platforms = Platforms::start().await;
     let fake = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
@@ -215,7 +216,7 @@ async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     fake.respond(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", reset_at.clone())]));
     let id = fixture.post("Hello", &["x"]).await;
     fixture.until(&id, "x", "pending").await;
-    // LinkedIn announces no reset, so its delivery waits for the default delay.
+    // LinkedIn sends no reset time, so its delivery waits for the default delay.
     fake.respond(|| StatusCode::TOO_MANY_REQUESTS);
     let id = fixture.post("Hello", &["linkedin"]).await;
     fixture.until(&id, "linkedin", "pending").await;

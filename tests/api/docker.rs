@@ -1,4 +1,4 @@
-//! Behaviour that needs a real engine: scripts, a program's output, and the isolation of containers.
+//! Behaviour that needs a real engine: scripts, a program's output, the isolation of containers, and the replacement of a removed network.
 
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ async fn a_container_has_no_privileges_and_limited_memory_and_processes() {
 }
 
 #[tokio::test]
-async fn a_container_reaches_neither_another_nor_the_host_nor_the_outside() {
+async fn a_container_cannot_reach_other_containers_the_host_or_other_machines() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let (here, there) = (fixture.running().await, fixture.running().await);
     let address = output(&fixture, there, "hostname -i").await.trim().to_owned();

@@ -16,7 +16,7 @@ use crate::support::engine::{FakeEngine, Mode, response};
 /// Internal details in an engine's error, which must not reach clients.
 const WORDS: &str = "dial tcp: proxy http://somebody:hunter2@10.0.0.1 in /var/lib/docker";
 
-/// The result of every call.
+/// Makes every call once and returns the results.
 async fn every_call(engine: &Engine) -> Vec<(&'static str, Result<(), DriverError>)> {
     let (environment, size) = (Uuid::now_v7(), TerminalSize::new(80, 24).unwrap());
     vec![
@@ -53,7 +53,7 @@ fn is_failed(error: &DriverError) -> bool {
 }
 
 #[tokio::test]
-async fn exactly_this_container_and_network_are_requested_from_an_engine() {
+async fn a_container_and_its_network_are_created_by_exactly_the_expected_requests() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     let (environment, namespace) = (fixture.created().await, fixture.namespace());
@@ -71,7 +71,7 @@ async fn exactly_this_container_and_network_are_requested_from_an_engine() {
             format!("GET /networks/{network}"),
             format!("POST /containers/create?name={}&platform=", fixture.listed().await[1].reference.trim_start_matches("id-of-")),
         ],
-        "paths must not contain an API version, so that every engine uses its own"
+        "paths must not contain an API version: without one, the engine uses its own version"
     );
     let networks = fake.bodies("POST /networks/create");
     let bridge = networks[0]["Options"]["com.docker.network.bridge.name"].as_str().unwrap();
@@ -117,7 +117,7 @@ async fn exactly_this_container_and_network_are_requested_from_an_engine() {
         },
     });
     assert_eq!(fake.bodies("POST /containers/create")[0], expected);
-    assert_eq!(fake.bodies("POST /containers/test-"), [Value::Null], "a start must have no body");
+    assert_eq!(fake.bodies("POST /containers/test-"), [Value::Null], "a request to start a container must have no body");
 }
 
 #[tokio::test]
@@ -144,7 +144,8 @@ async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
     let fixture = DriverFixture::before(&fake).await;
     let environment = fixture.created().await;
     fixture.engine.start(environment).await.unwrap();
-    // Both programs get this response: for the guard it is a frame with a process number, for the terminal it is plain output.
+    // The engine sends this response for the guard and for the program. The driver reads it as a frame with the guard's PID, then as plain
+    // output of the program.
     let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\u{1}\0\0\0\0\0\0\u{3}42\n";
     fake.respond_to("POST /exec/exec/start", upgraded.to_owned());
     let mut terminal = fixture.terminal(environment, Program::Shell).await.unwrap();
@@ -188,7 +189,7 @@ async fn a_terminal_whose_guard_fails_is_not_opened() {
 }
 
 #[tokio::test]
-async fn a_stopped_engine_is_unavailable_and_detected_when_it_is_back() {
+async fn a_stopped_engine_is_unavailable_until_it_runs_again() {
     let mut fake = FakeEngine::start(Mode::NoSocket).await;
     let fixture = DriverFixture::before(&fake).await;
     for mode in [Mode::NoSocket, Mode::Refuse, Mode::Respond(String::new())] {
@@ -202,7 +203,7 @@ async fn a_stopped_engine_is_unavailable_and_detected_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_no_path_is_refused_before_any_request() {
+async fn a_docker_host_that_is_not_an_absolute_local_path_is_refused_before_any_request() {
     for host in ["unix://elsewhere/docker.sock", "unix:docker.sock"] {
         let config = configuration(&Stores::new().await, &["--environment-driver=docker", &format!("--docker-host={host}")]);
         assert!(matches!(Docker::new(&config), Err(DriverError::Refused(_))), "{host}");
@@ -223,7 +224,7 @@ async fn a_request_to_a_hanging_engine_fails_at_the_time_limit() {
 }
 
 #[tokio::test]
-async fn an_engine_error_is_a_failure_without_the_text_of_the_engine() {
+async fn an_engine_error_is_a_failure_or_a_refusal_without_the_text_of_the_engine() {
     let mut fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     for status in [500, 503] {
@@ -239,7 +240,7 @@ async fn an_engine_error_is_a_failure_without_the_text_of_the_engine() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_engine_is_an_error() {
+async fn the_response_of_a_server_that_is_not_an_engine_is_an_error() {
     let mut fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     fake.set(Mode::Respond("220 mail.example ESMTP hunter2\r\n".to_owned())).await;
@@ -247,7 +248,7 @@ async fn a_server_that_is_no_engine_is_an_error() {
     for body in ["<html>hunter2</html>", "", "{", "7", "[{}]", "\u{0}\u{0}"] {
         fake.set(Mode::Respond(response(200, body))).await;
         for (call, result) in every_call(&fixture.engine).await {
-            // The other calls only use the status, or a list that may be empty.
+            // The other calls may succeed: most of them use only the status, and `list` ignores a container without labels.
             if ["create", "inspect", "exec", "terminal", "logs"].contains(&call) {
                 assert!(is_failed(&result.unwrap_err()), "{body}: {call}");
             }
@@ -256,7 +257,7 @@ async fn a_server_that_is_no_engine_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
+async fn an_image_is_pulled_only_if_the_engine_lacks_it_and_a_failed_pull_is_an_error() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     fixture.engine.pull(IMAGE).await.unwrap();
@@ -340,7 +341,7 @@ async fn a_truncated_log_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_container_in_a_transitional_state_is_reported_in_a_stable_one() {
+async fn the_status_that_an_engine_reports_becomes_a_stable_state_or_no_container() {
     use vitrine::features::environments::driver::ContainerState::{Created, Exited, Running};
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;

@@ -11,7 +11,7 @@ use crate::support::driver_fixture::{DriverFixture, IMAGE, take, to_end};
 use crate::support::eventually;
 use crate::support::terminal::AtTerminal;
 
-/// Makes each function a test of each driver.
+/// Makes one test per driver from each function.
 macro_rules! on_every_driver {
     ($($story:ident),* $(,)?) => {
         mod sim {
@@ -32,16 +32,16 @@ on_every_driver!(
     starting_and_stopping_may_be_repeated,
     a_restart_from_every_state_ends_in_a_running_container,
     removing_may_be_repeated_and_also_removes_a_running_container,
-    operations_without_a_container_return_an_error,
+    operations_that_require_a_container_fail_without_one,
     a_script_runs_only_in_a_running_container,
-    the_error_of_a_script_names_a_missing_program,
-    a_terminal_is_a_shell_until_it_ends,
+    the_output_of_a_script_names_a_missing_program,
+    a_terminal_runs_a_shell_until_the_shell_exits,
     a_terminal_has_the_size_that_it_is_given,
     a_terminal_ends_with_its_container,
     a_terminal_requires_a_running_container,
     a_list_has_exactly_the_containers_of_its_namespace,
     a_reopened_log_continues_at_its_position,
-    a_log_ends_with_its_container_and_contains_all_of_its_output,
+    a_log_ends_when_its_container_stops_and_contains_all_output,
     every_replica_sees_and_changes_the_same_containers,
     a_dropped_call_leaves_nothing_half_done,
     calls_at_the_same_time_make_one_container,
@@ -98,15 +98,15 @@ async fn removing_may_be_repeated_and_also_removes_a_running_container(fixture: 
     assert_eq!(fixture.listed().await, []);
 }
 
-async fn operations_without_a_container_return_an_error(fixture: &DriverFixture) {
+async fn operations_that_require_a_container_fail_without_one(fixture: &DriverFixture) {
     let nobody = Uuid::now_v7();
     let none = |error: DriverError| assert!(matches!(error, DriverError::NoContainer), "{error}");
     none(fixture.engine.start(nobody).await.unwrap_err());
     none(fixture.engine.stop(nobody).await.unwrap_err());
     none(fixture.engine.restart(nobody).await.unwrap_err());
     none(fixture.exec(nobody, "true").await.unwrap_err());
-    none(fixture.terminal(nobody, Program::Shell).await.err().expect("no terminal"));
-    none(fixture.engine.logs(nobody, OffsetDateTime::UNIX_EPOCH).await.err().expect("no lines"));
+    none(fixture.terminal(nobody, Program::Shell).await.err().expect("the terminal must not open"));
+    none(fixture.engine.logs(nobody, OffsetDateTime::UNIX_EPOCH).await.err().expect("the log must not open"));
     fixture.engine.remove(nobody).await.unwrap();
     assert_eq!(fixture.engine.inspect(nobody).await.unwrap(), None);
     fixture.engine.ping().await.unwrap();
@@ -123,14 +123,14 @@ async fn a_script_runs_only_in_a_running_container(fixture: &DriverFixture) {
     refused(fixture.exec(environment, "true").await.unwrap_err());
 }
 
-async fn the_error_of_a_script_names_a_missing_program(fixture: &DriverFixture) {
+async fn the_output_of_a_script_names_a_missing_program(fixture: &DriverFixture) {
     let environment = fixture.running().await;
     let script = Script { requires: Some("cargo"), text: "exit 3" };
     let exit = fixture.engine.exec(environment, &script).await.unwrap();
     assert_eq!(exit, Exit { code: 127, output: "cargo is not in this image".to_owned() });
 }
 
-async fn a_terminal_is_a_shell_until_it_ends(fixture: &DriverFixture) {
+async fn a_terminal_runs_a_shell_until_the_shell_exits(fixture: &DriverFixture) {
     let environment = fixture.running().await;
     for end in ["exit\r", "\u{4}"] {
         let mut at = AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap());
@@ -147,7 +147,7 @@ async fn a_terminal_is_a_shell_until_it_ends(fixture: &DriverFixture) {
         at.types("\recho heard\r").await;
         at.sees("\nheard\r\n").await;
         assert!(!at.text().contains("forgotten"), "{}", at.text());
-        // Before the next prompt, the terminal does not belong to the shell and Ctrl-D would mean something else.
+        // The shell reads single keys only at its prompt. Before the prompt, the terminal itself would interpret Ctrl-D.
         at.sees("$ ").await;
         at.types(end).await;
         at.ends().await;
@@ -210,7 +210,7 @@ async fn a_list_has_exactly_the_containers_of_its_namespace(fixture: &DriverFixt
     assert_eq!(neighbour.engine.inspect(here[0]).await.unwrap(), None, "a container of another namespace must be invisible");
 }
 
-/// Makes the container write many lines; a simulated one does so by itself.
+/// Makes the container write many lines. A simulated container ignores the script and writes lines anyway.
 async fn have_lines(fixture: &DriverFixture, environment: Uuid) {
     let text = "n=0; while [ $n -lt 100 ]; do echo line $n >/proc/1/fd/1; n=$((n + 1)); done";
     assert_eq!(fixture.exec(environment, text).await.unwrap(), Exit { code: 0, output: String::new() });
@@ -227,13 +227,13 @@ async fn a_reopened_log_continues_at_its_position(fixture: &DriverFixture) {
         let known = read.iter().filter(|line| line.at == since).count();
         let mut lines = fixture.lines(environment, since).await;
         let again = take(&mut lines, known).await;
-        assert_eq!(again, read[read.len() - known..], "lines of exactly the given time must be repeated");
+        assert_eq!(again, read[read.len() - known..], "lines with exactly the requested time must be repeated");
         read.extend(take(&mut lines, count).await);
     }
     assert_eq!(read, whole);
 }
 
-async fn a_log_ends_with_its_container_and_contains_all_of_its_output(fixture: &DriverFixture) {
+async fn a_log_ends_when_its_container_stops_and_contains_all_output(fixture: &DriverFixture) {
     let environment = fixture.running().await;
     let followed = tokio::spawn(to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await));
     have_lines(fixture, environment).await;
@@ -275,7 +275,7 @@ async fn a_dropped_call_leaves_nothing_half_done(fixture: &DriverFixture) {
         fixture.engine.start(environment).await.unwrap();
         fixture.until_ready(environment, since).await;
         let _dropped = tokio::time::timeout(moment, fixture.engine.restart(environment)).await;
-        // An engine finishes an operation that it has begun. Until then another call may fail, but not afterwards.
+        // The engine finishes a restart or removal even if the call is dropped. Until then, another call may fail.
         eventually("the container starts", async || fixture.engine.start(environment).await.ok()).await;
         let _dropped = tokio::time::timeout(moment, fixture.engine.remove(environment)).await;
         eventually("the container is removed", async || fixture.engine.remove(environment).await.ok()).await;
@@ -285,7 +285,7 @@ async fn a_dropped_call_leaves_nothing_half_done(fixture: &DriverFixture) {
 
 async fn calls_at_the_same_time_make_one_container(fixture: &DriverFixture) {
     let (other, environment) = (fixture.replica(), Uuid::now_v7());
-    // This also creates the network concurrently.
+    // With Docker, these calls also create the network concurrently.
     let made = tokio::join!(
         fixture.engine.create(environment, IMAGE),
         other.create(environment, IMAGE),

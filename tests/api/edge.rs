@@ -1,5 +1,5 @@
-//! The edge's own part in responses: request bodies that break off or are too large, refusals, HEAD, and headers. See `sockets_edge`
-//! for sockets, and `edge_replicas` for frozen replicas and the time limit for responses.
+//! How the edge handles incomplete and oversized request bodies, refusals, HEAD and the `Host` header, which headers it adds to responses,
+//! and how it counts requests. See `sockets_edge` for sockets, and `edge_replicas` for frozen replicas and the time limit for responses.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,14 +12,14 @@ use serde_json::json;
 use crate::support::routes::misbehaving;
 use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, own_loopback, when};
 
-/// The largest accepted body; most bodies here are about this size.
+/// The largest accepted body in bytes.
 const LIMIT: usize = 1_048_576;
 /// Long enough for a busy machine, and well below the 30 s for which the edge waits for a body.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// Enough failures to make a proxy that counts failures eject all three replicas.
+/// Approximate number of aborted requests per path. If the edge counted them as failures of the replicas, it would eject all three.
 const BROKEN: usize = 90;
 
-/// This many replicas, with the edge in front of them.
+/// Starts this many replicas and the edge in front of them. Returns `None` if `CADDY` is not set.
 async fn stage(count: usize) -> Option<(Vec<TestApp>, Edge)> {
     let stores = Stores::new().await;
     let launch = |number| TestApp::launch(&stores, &[&format!("--replica=replica-{number}")], Some(misbehaving()));
@@ -29,13 +29,13 @@ async fn stage(count: usize) -> Option<(Vec<TestApp>, Edge)> {
     Some((replicas, edge))
 }
 
-/// The head of a request with a body of a declared length or in chunks.
+/// The head of a request. Its body has a declared length or is sent in chunks.
 fn head(method: &str, path: &str, declared: Option<usize>, more: &str) -> String {
     let length = declared.map_or_else(|| "Transfer-Encoding: chunked".to_owned(), |length| format!("Content-Length: {length}"));
     format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{length}\r\n{more}\r\n")
 }
 
-/// This many bytes of a body as sent on the wire, in one chunk or plain.
+/// A body of this many bytes in wire format: plain if its length is declared, otherwise one chunk. The empty last chunk is omitted.
 fn piece(length: usize, declared: Option<usize>) -> String {
     let bytes = "a".repeat(length);
     if declared.is_some() { bytes } else { format!("{length:x}\r\n{bytes}\r\n") }
@@ -58,7 +58,7 @@ async fn an_aborted_request_is_counted_as_the_clients_failure() {
             let cut_off = (0..BROKEN / broken.len()).map(|_| async {
                 let mut raw = edge.raw().await;
                 raw.send(head("POST", path, declared, "")).await;
-                // The edge may have refused the request by its length and closed the connection.
+                // The edge may already have refused the request because of its length, and closed the connection.
                 let _refused = raw.try_send(piece(sent, declared)).await;
             });
             join_all(cut_off).await;
@@ -94,7 +94,7 @@ async fn a_body_is_passed_on_whole_up_to_the_limit_and_refused_beyond_it() {
             let declared = is_declared.then_some(length);
             let mut raw = edge.raw().await;
             raw.send(head("POST", "/test/echo", declared, "")).await;
-            // The edge refuses the request before all of it is sent, and may close the connection.
+            // The edge may refuse the request and close the connection before the whole body is sent.
             let _closed = raw.try_send(piece(length, declared)).await;
             let _closed = raw.try_send(if is_declared { "" } else { "0\r\n\r\n" }).await;
             let answer = raw.answer().await.expect(413);
@@ -135,14 +135,14 @@ async fn a_refusal_does_not_wait_for_the_body() {
             let answer = tokio::time::timeout(ANSWER_LIMIT, raw.answer()).await;
             let answer = answer.unwrap_or_else(|_| panic!("no response: {method} {path} {declared:?} {expect}"));
             assert_eq!(answer.status, status, "{method} {path} {declared:?} {expect}");
-            // Otherwise the following body would be read as the next request.
+            // Without this header, the edge would wait for the body before it responds (see `Caddyfile`).
             assert_eq!(answer.header("connection"), "close");
         }
     }
 }
 
 #[tokio::test]
-async fn expect_continue_gets_100_through_the_edge() {
+async fn a_request_with_expect_gets_one_100_continue_and_then_its_response() {
     let Some((_replicas, edge)) = stage(1).await else { return };
     let mut raw = edge.raw().await;
     raw.send(head("POST", "/test/echo", Some(5), "Expect: 100-continue\r\n")).await;
@@ -169,7 +169,11 @@ async fn a_head_response_has_the_content_length_of_get_or_none() {
             let get = raw.answer().await;
             assert_eq!(head.status, get.status, "{path}");
             let named = head.header("content-length");
-            assert!(named.is_empty() || named == get.body.len().to_string(), "{path} {encoding}: {named} and not {}", get.body.len());
+            assert!(
+                named.is_empty() || named == get.body.len().to_string(),
+                "{path} {encoding}: HEAD names {named} bytes, GET sends {}",
+                get.body.len()
+            );
             assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
             if encoding == "identity" {
                 assert_eq!(named, get.header("content-length"), "{path}");
@@ -193,11 +197,11 @@ fn assert_protected(what: &str, answer: &Answer) {
         assert!(value.is_none_or(|value| values[0] == value), "{what}: {name}: {values:?}");
     }
     assert_eq!((answer.header("server"), answer.header("via")), ("", ""), "{what}");
-    assert_eq!(answer.header("strict-transport-security"), "", "{what}: must not be sent over plain HTTP (RFC 6797, section 7.2)");
+    assert_eq!(answer.header("strict-transport-security"), "", "{what}: HSTS must not be sent over plain HTTP (RFC 6797, section 7.2)");
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_edges_headers() {
+async fn every_response_has_the_protective_headers() {
     let Some((_replicas, edge)) = stage(1).await else { return };
     let login = edge.request(Method::POST, "/api/auth/login").json(&json!({ "email": "nobody@example.org", "password": "wrong password" }));
     let page = edge.get("/").answer().await.expect(200).text();
@@ -207,7 +211,7 @@ async fn every_answer_carries_the_edges_headers() {
         ("a file", edge.get(&asset), 200),
         ("a response of the API", edge.get("/health"), 200),
         ("a redirect", edge.get("/studio"), 303),
-        ("a refusal of a replica", login, 401),
+        ("a refusal by a replica", login, 401),
         ("an unknown path", edge.get("/nope"), 404),
         ("a method that is not allowed", edge.request(Method::PUT, "/api/projects"), 405),
         ("a failure of a replica", edge.get("/test/panic"), 500),
@@ -272,7 +276,10 @@ async fn each_request_is_counted_once_with_and_without_host_names() {
             of("reverse_proxy") + of("subroute")
         };
         // The edge counts a request when its response has ended.
-        eventually(address, async || when(counted("404").await + counted("500").await >= 3.0 * hosts.len() as f64)).await;
+        eventually(&format!("the requests to {address} are counted"), async || {
+            when(counted("404").await + counted("500").await >= 3.0 * hosts.len() as f64)
+        })
+        .await;
         assert_eq!((counted("404").await, counted("500").await), (2.0 * hosts.len() as f64, hosts.len() as f64), "{address}");
     }
 }

@@ -1,4 +1,4 @@
-//! Environments: their life cycle, refused operations, and a status that matches the driver's state.
+//! Environments: their life cycle, refused operations, limits, and statuses that match the containers.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn an_environment_is_created_started_restarted_stopped_and_deleted() {
 }
 
 #[tokio::test]
-async fn events_of_an_environment_are_logged() {
+async fn completed_operations_are_written_to_the_log_of_their_environment() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -53,7 +53,7 @@ async fn events_of_an_environment_are_logged() {
 }
 
 #[tokio::test]
-async fn an_illegal_move_is_refused_with_its_code_and_changes_nothing() {
+async fn an_illegal_operation_is_refused_with_its_code_and_changes_nothing() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
@@ -104,7 +104,7 @@ async fn an_environment_that_is_being_deleted_accepts_only_another_deletion() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
-    // The state of a deletion whose job has not begun.
+    // Without a job, the deletion does not end.
     app.stores.execute("UPDATE environments SET status = 'deleting'").await;
     let rows = app.stores.contents().await;
     assert_eq!(studio.delete(&id).await.expect(202).json()["status"], "deleting");
@@ -277,7 +277,7 @@ async fn an_impossible_operation_ends_in_an_error_with_a_reason_and_allows_a_new
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
-    // The container is removed without the service. The reconciler may notice this before or after the request to stop.
+    // Removes the container without a call of the driver. The reconciler may notice the loss before or after the request to stop.
     app.stores.execute("DELETE FROM sim_containers").await;
     let stop = studio.operate(&id, "stop").await;
     assert!(matches!(stop.status, 202 | 409), "{}", stop.text());
@@ -328,7 +328,7 @@ async fn a_deleted_project_leaves_no_container() {
 }
 
 #[tokio::test]
-async fn an_environment_of_another_driver_is_not_changed_and_can_be_removed() {
+async fn an_environment_of_another_driver_can_be_deleted_but_not_stopped() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -355,7 +355,7 @@ async fn the_fleet_counts_environments_by_status() {
 #[tokio::test]
 async fn readiness_names_the_driver() {
     let app = TestApp::start().await;
-    eventually("the driver has been called", async || {
+    eventually("readiness reports that the driver is up", async || {
         let readiness = app.get("/health/ready").answer().await.expect(200).json();
         let check = &readiness["checks"]["environment_driver"];
         when(check["status"] == "up" && check["detail"] == "sim" && check["required"] == false && readiness["status"] == "ready")
