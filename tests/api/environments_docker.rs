@@ -1,5 +1,5 @@
-//! Environments on the docker driver. With a fake engine: no request changes a container's configuration, and the engine may be down.
-//! With a real engine: the life cycle of an environment.
+//! Environments on the docker driver. On a fake engine: no request changes a container's configuration, and a replica stays ready while
+//! the engine is down. On a real engine: the life cycle of an environment.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::support::driver_fixture::{Namespace, has_engine};
 use crate::support::engine::{FakeEngine, Mode};
 use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
 
-/// A marker in the text that the client sends. No request to the engine may contain it.
+/// A marker in texts of the client. No request to the engine may contain the marker.
 const MARK: &str = "mallory";
 
 async fn on_fake(engine: &FakeEngine) -> TestApp {
@@ -26,7 +26,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
     let studio = Studio::open(&app).await;
     let path = format!("/api/projects/{}/environments", studio.project);
 
-    // Container settings are refused, both as fields of the body and in the name of the image.
+    // Fields with container settings are refused, and so are images that are not on the list.
     for field in
         ["binds", "Binds", "privileged", "cap_add", "CapAdd", "host_config", "HostConfig", "network_mode", "pid_mode", "user", "env", "cmd"]
     {
@@ -38,7 +38,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
         let body = json!({ "name": "web", "image": image });
         studio.request(Method::POST, &path).json(&body).answer().await.problem(422, "validation_failed");
     }
-    // Unusual names are accepted but stay within the service.
+    // Unusual names are accepted, but the service does not send them to the engine.
     let names = ["mallory --privileged", "mallory$(reboot)", "mallory\",\"HostConfig\":{\"Privileged\":true}", "../../mallory", "plain"];
     let mut ids = Vec::new();
     for name in names {
@@ -65,7 +65,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
         assert_eq!(host["SecurityOpt"], json!(["no-new-privileges:true"]));
     }
     let distinct: BTreeSet<String> = bodies.iter().map(Value::to_string).collect();
-    assert_eq!(distinct.len(), 1, "containers must differ only in their owner");
+    assert_eq!(distinct.len(), 1, "containers must differ only in the label with their environment");
     let requests_sent = engine.requests();
     assert!(
         !requests_sent.iter().any(|request| request.path.contains(MARK) || request.body.to_string().contains(MARK)),
@@ -74,7 +74,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
 }
 
 #[tokio::test]
-async fn a_stopped_engine_degrades_a_replica_but_does_not_fail_it() {
+async fn a_stopped_engine_degrades_a_replica_but_does_not_make_it_unready() {
     let mut engine = FakeEngine::start(Mode::NoSocket).await;
     let app = on_fake(&engine).await;
     let is_reported = async |status: &str, driver: &str| {
@@ -83,24 +83,24 @@ async fn a_stopped_engine_degrades_a_replica_but_does_not_fail_it() {
         let check = &answer.json()["checks"]["environment_driver"];
         when(answer.json()["status"] == status && check["status"] == driver && check["detail"] == "docker")
     };
-    eventually("readiness reports the failure", async || is_reported("degraded", "down").await).await;
+    eventually("readiness reports that the engine is down", async || is_reported("degraded", "down").await).await;
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "environment_driver")]), 0.0);
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "all")]), 1.0);
 
-    // Operations requested in the meantime are retried until the engine is available.
+    // Operations requested while the engine is down are retried until it is available.
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
-    eventually("a call has failed", async || {
+    eventually("a call to the engine has failed", async || {
         when(app.scrape().await.get("docker_operations_total", &[("operation", "pull"), ("status", "failure")]) >= 1.0)
     })
     .await;
     engine.set(Mode::Answer).await;
-    eventually("readiness reports the recovery", async || is_reported("ready", "up").await).await;
+    eventually("readiness reports that the engine is up", async || is_reported("ready", "up").await).await;
     studio.until(&id, "stopped").await;
 }
 
 #[tokio::test]
-async fn an_environment_lives_in_a_real_engine() {
+async fn an_environment_has_its_whole_life_cycle_on_a_real_engine() {
     if !has_engine() {
         return;
     }
@@ -124,8 +124,7 @@ async fn an_environment_lives_in_a_real_engine() {
         studio.operate(&id, operation).await.expect(202);
         studio.until(&id, if operation == "stop" { "stopped" } else { "running" }).await;
     }
-    eventually("lines from before and after the restart are stored once each", async || when(lines("ready: busybox:1.37").await? == 3))
-        .await;
+    eventually("each of the three starts has stored its first line once", async || when(lines("ready: busybox:1.37").await? == 3)).await;
     studio.delete(&id).await.expect(202);
     studio.until_gone(&id).await;
 }

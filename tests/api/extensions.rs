@@ -1,4 +1,5 @@
-//! Extensions: requested by a client, installed by a job, in a running environment or at its next start.
+//! Extensions: a client requests a change, and a job makes it, immediately in a running environment, otherwise at the environment's next
+//! start.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ async fn a_failed_installation_has_a_reason_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn changes_to_a_stopped_environment_are_applied_at_its_start() {
+async fn extensions_of_a_stopped_environment_are_changed_at_its_next_start() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
@@ -70,7 +71,7 @@ async fn changes_to_a_stopped_environment_are_applied_at_its_start() {
     assert_eq!(ask(&studio, Method::DELETE, &id, "git-aliases").await.expect(202).json()["status"], "removing");
     studio.operate(&id, "start").await.expect(202);
     until(&studio, &id, "heartbeat", "installed").await;
-    eventually("only heartbeat is left", async || (listed(&studio, &id).await.len() == 1).then_some(())).await;
+    eventually("only the extension heartbeat is left", async || (listed(&studio, &id).await.len() == 1).then_some(())).await;
 }
 
 #[tokio::test]

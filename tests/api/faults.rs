@@ -1,4 +1,5 @@
-//! Fault injection: who may use it, which faults are valid, and that its routes do not exist where it is disabled.
+//! Fault injection: who may use it, which faults are valid, and what the log records. Its routes do not exist while fault injection is
+//! disabled.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ async fn a_fault_is_created_read_replaced_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn an_invalid_fault_is_refused_with_its_fields_and_changes_nothing() {
+async fn an_invalid_fault_is_refused_with_the_invalid_field_and_changes_nothing() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     let kept = app.begin(&admin, &json!({ "fault": "driver", "operation": "pull" })).await;
@@ -191,7 +192,7 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_apply_the_role() {
         ("DATABASE_URL", database.as_str()),
         ("REDIS_URL", redis.as_str()),
         ("REDIS_KEY_PREFIX", app.stores.prefix()),
-        // The address that the replica listens on: a command that runs in a replica's container has the same variable.
+        // A command in a replica's container inherits this variable. The command must not listen on the replica's address.
         ("LISTEN_ADDRESS", listening.as_str()),
     ];
     let output = run(&["grant-admin", "nobody@example.com"], &variables);
@@ -199,7 +200,7 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_apply_the_role() {
     assert!(output_text(&output).contains("no account has the e-mail nobody@example.com"), "{}", output_text(&output));
     let output = run(&["grant-admin", "Ada@example.com"], &variables);
     assert!(output.status.success(), "{}", output_text(&output));
-    eventually("the replica knows the new role", async || when(role().await == "admin")).await;
+    eventually("the replica applies the new role", async || when(role().await == "admin")).await;
     app.as_user(&ada, Method::GET, LIST).answer().await.expect(200);
     for wrong in [&["grant-admin"][..], &["serve", "ada@example.com"], &["migrate", "ada@example.com"]] {
         assert!(!run(wrong, &variables).status.success(), "{wrong:?}");
@@ -207,7 +208,7 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_apply_the_role() {
 }
 
 #[tokio::test]
-async fn the_log_shows_who_creates_and_ends_faults_and_their_outcome() {
+async fn the_log_shows_when_a_fault_is_requested_starts_ends_and_expires() {
     let stores = Stores::new().await;
     let program = Program::serve(&stores, &[("FAULTS", "true")]).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -16,7 +16,7 @@ struct Fixture {
     admin: User,
 }
 
-/// The response of a request under a fault, and the metrics before and after the request.
+/// A request during which a fault took effect: its response, and the metrics before and after the request.
 struct Struck {
     answer: Answer,
     before: Scrape,
@@ -43,7 +43,7 @@ impl Fixture {
         self.app.as_user(&self.admin, Method::GET, path).answer().await
     }
 
-    /// Injects a fault and sends requests until it takes effect.
+    /// Injects a fault and sends requests until the fault takes effect.
     async fn struck(&self, fault: &Value, ask: impl AsyncFn() -> Answer) -> Struck {
         self.app.begin(&self.admin, fault).await;
         self.until_struck(fault, ask).await
@@ -60,7 +60,8 @@ impl Fixture {
         .await
     }
 
-    /// Ends the fault, then injects one that expires; after each end, sends requests until the fault has no effect.
+    /// Sends requests until the ended fault has no effect. Then injects the fault again for two seconds, and sends requests until it has
+    /// taken effect and expired.
     async fn ends(&self, fault: &Value, ask: impl AsyncFn() -> Answer) {
         self.app.end_faults(&self.admin).await;
         self.until_over(fault, &ask).await;
@@ -106,7 +107,7 @@ async fn latency_beyond_the_time_limit_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn an_error_is_answered_and_counted_as_the_handlers_own() {
+async fn an_injected_error_is_answered_and_counted_like_an_error_of_the_handler() {
     let fixture = Fixture::new().await;
     for (status, code) in [(500, "internal"), (503, "unavailable")] {
         let fault = json!({ "fault": "error", "status": status, "route": "/api/projects" });
@@ -133,7 +134,7 @@ async fn a_panic_ends_only_its_request_and_is_counted() {
 }
 
 #[tokio::test]
-async fn memory_is_held_until_the_end() {
+async fn memory_is_held_until_the_fault_ends() {
     let fixture = Fixture::new().await;
     let fault = json!({ "fault": "memory", "mebibytes": 200 });
     let resident = async || fixture.app.settled().await.get("process_resident_memory_bytes", &[]) / MEBIBYTE;
@@ -151,7 +152,7 @@ async fn memory_is_held_until_the_end() {
 }
 
 #[tokio::test]
-async fn busy_workers_delay_every_task_but_block_none() {
+async fn busy_worker_threads_delay_tasks_but_do_not_block_them() {
     let fixture = Fixture::new().await;
     let late = |scrape: &Scrape| {
         let count = scrape.get("runtime_scheduling_delay_seconds_count", &[]);
@@ -181,7 +182,7 @@ async fn quiet(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn a_slow_statement_is_measured_and_postgres_cancels_one_over_the_time_limit() {
+async fn a_slow_statement_is_measured_and_a_statement_over_the_time_limit_is_cancelled() {
     let fixture = Fixture::new().await;
     let (table, ask) = ([("table", "projects")], async || fixture.get("/api/projects").await);
     let slow = json!({ "fault": "database", "delay_ms": 150, "table": "projects" });
@@ -205,17 +206,17 @@ async fn slow_statements_affect_neither_health_nor_the_removal_of_faults() {
     let fault = json!({ "fault": "database", "delay_ms": 30_000 });
     let struck = fixture.struck(&fault, async || fixture.get("/api/projects").await).await;
     struck.answer.problem(503, "unavailable");
-    // A session that is not in the cache.
+    // A new session is not in the cache. Authentication therefore needs a statement, which must not be delayed.
     let token = fixture.app.token(&fixture.admin.email).await;
     fixture.app.get("/health/ready").answer().await.expect(200);
     let faults = async || fixture.app.get("/api/faults").bearer_auth(&token).answer().await;
-    eventually("faults are listed", async || when(faults().await.status == 200)).await;
+    eventually("an admin can list the faults", async || when(faults().await.status == 200)).await;
     fixture.app.end_faults(&User { token, ..fixture.admin.clone() }).await;
     eventually("statements are quick again", async || when(fixture.get("/api/projects").await.status == 200)).await;
 }
 
 #[tokio::test]
-async fn events_are_lost_on_their_way_to_clients_and_counted() {
+async fn events_to_clients_are_dropped_and_counted() {
     let Some(sockets) = Sockets::start() else { return };
     let fixture = Fixture::with(TestApp::emitting(&[FAULTS]).await).await;
     let socket = sockets.connect(&fixture.app, &fixture.admin.token).await;
@@ -253,7 +254,7 @@ async fn the_driver_fails_or_takes_too_long() {
         })
         .await;
         fixture.app.end_faults(&fixture.admin).await;
-        // The job keeps retrying.
+        // The job is retried, and succeeds after the end of the fault.
         studio.until(&id, "stopped").await;
         studio.delete(&id).await.expect(202);
         studio.until_gone(&id).await;
@@ -279,20 +280,20 @@ async fn correct_passwords_are_refused_except_those_of_admins() {
 }
 
 #[tokio::test]
-async fn a_failed_task_stops_its_replica_and_the_same_fault_does_not_stop_the_next_one() {
+async fn a_failed_task_stops_its_replica_and_the_same_fault_does_not_stop_the_next_replica() {
     let fixture = Fixture::new().await;
     let stores = fixture.app.stores.clone();
     fixture.app.begin(&fixture.admin, &json!({ "fault": "task" })).await;
     let Fixture { app, admin } = fixture;
     eventually("the replica has shut down", async || when(app.get("/health/live").try_answer().await.is_err())).await;
-    let error = app.leave().await.expect_err("the shutdown must be a failure");
+    let error = app.leave().await.expect_err("the shutdown must return an error");
     assert_eq!(error.to_string(), "background task ended: fault injection");
     let next = TestApp::on(&stores, &[FAULTS]).await;
     let listed = next.as_user(&admin, Method::GET, "/api/faults").answer().await.expect(200).json();
     assert_eq!(listed["items"][0]["fault"], "task");
-    // When this later fault takes effect, the replica has read the list, which still contains the old fault.
+    // Once this later fault takes effect, the replica has read the list of faults. The list still contains the old fault.
     next.begin(&admin, &json!({ "fault": "error", "status": 500, "route": "/version" })).await;
     eventually("the replica reads the list and stays up", async || when(next.get("/version").answer().await.status == 500)).await;
     next.begin(&admin, &json!({ "fault": "task" })).await;
-    eventually("a new fault ends the replica, too", async || when(next.get("/health/live").try_answer().await.is_err())).await;
+    eventually("a new fault stops the replica", async || when(next.get("/health/live").try_answer().await.is_err())).await;
 }

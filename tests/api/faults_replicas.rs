@@ -1,4 +1,4 @@
-//! Faults with several replicas and during outages: their targets, their rates, and their persistence while Postgres is down.
+//! The scope of faults: which replicas and routes a fault affects, how often, and until when, also while Postgres is down.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::app::through;
 use crate::support::{Ask, FAULTS, LONG_TIMEOUTS, Mode, Proxy, Stores, TestApp, eventually, when};
 
-/// A route that needs no store, so that only a fault can make it fail.
+/// A route that needs no store. Only a fault can make it fail.
 const ROUTE: &str = "/version";
 
 async fn status(app: &TestApp) -> u16 {
@@ -16,14 +16,14 @@ async fn status(app: &TestApp) -> u16 {
 }
 
 #[tokio::test]
-async fn a_fault_of_one_replica_affects_only_it_and_a_fault_of_all_affects_all() {
+async fn a_fault_of_one_replica_affects_no_other_and_a_fault_of_all_replicas_affects_all() {
     let stores = Stores::new().await;
     let first = TestApp::on(&stores, &[FAULTS, LONG_TIMEOUTS[0], "--replica=backend-1"]).await;
     let second = TestApp::on(&stores, &[FAULTS, LONG_TIMEOUTS[0], "--replica=backend-2"]).await;
     let admin = first.admin().await;
     let of_one = json!({ "fault": "error", "status": 500, "route": ROUTE, "replica": "backend-2" });
     first.begin(&admin, &of_one).await;
-    eventually("the other replica knows the fault", async || when(status(&second).await == 500)).await;
+    eventually("the fault affects its replica", async || when(status(&second).await == 500)).await;
     assert_eq!(status(&first).await, 200);
     assert_eq!(first.scrape().await.get("faults_injected_total", &[]), 0.0);
     second.end_faults(&admin).await;
@@ -67,11 +67,11 @@ async fn a_fault_without_a_route_affects_every_route_except_those_of_operators()
     let cookie = format!("vitrine={}", app.token(&admin.email).await);
     app.get("/studio/faults").header("cookie", cookie).answer().await.expect(200);
     app.end_faults(&admin).await;
-    eventually("everything works again", async || when(status(&app).await == 200)).await;
+    eventually("the fault has no effect", async || when(status(&app).await == 200)).await;
 }
 
 #[tokio::test]
-async fn while_postgres_is_down_the_last_list_applies_and_faults_expire() {
+async fn while_postgres_is_down_known_faults_still_apply_and_expire() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let app = TestApp::on(&stores, &[FAULTS, &through("database-url", &stores.database_url(), proxy.address)]).await;
@@ -87,5 +87,5 @@ async fn while_postgres_is_down_the_last_list_applies_and_faults_expire() {
     assert_eq!(status(&app).await, 500);
     stores.execute("DELETE FROM faults").await;
     proxy.set(Mode::Pass).await;
-    eventually("the fault that was ended meanwhile has no effect", async || when(status(&app).await == 200)).await;
+    eventually("a fault that was deleted during the outage has no effect", async || when(status(&app).await == 200)).await;
 }

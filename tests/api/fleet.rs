@@ -1,4 +1,5 @@
-//! Environments with several replicas: work is shared, no job is lost or done twice, and other replicas finish the work of a killed one.
+//! Environments with several replicas: the replicas share the work, each environment is created and started once, and another replica
+//! finishes the jobs of a killed one.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use futures_util::stream;
 use crate::support::program::Program;
 use crate::support::{Stores, Studio, TestApp, eventually, when, within};
 
-/// Quotas that no test reaches, and enough time for a busy machine to open connections.
+/// Quotas that no test reaches, and a long time limit for acquiring a connection on a busy machine.
 const MANY: [&str; 3] = ["--environments-per-project=1000", "--environments-per-user=1000", "--database-acquire-timeout=10s"];
 /// Number of concurrent clients.
 const CLIENTS: usize = 12;
@@ -23,7 +24,7 @@ async fn create(studio: &Studio<'_>, replicas: &[TestApp], count: usize) -> Vec<
         through.create(&format!("env-{number}")).await.expect(201).json()["id"].as_str().unwrap().to_owned()
     });
     let ids: Vec<String> = each.buffer_unordered(CLIENTS).collect().await;
-    // One query rather than a request per environment, which would load the fleet under test.
+    // One query, because a request for each environment would load the fleet under test.
     let creating = "SELECT count(*) FROM environments WHERE status <> 'stopped'";
     eventually("all environments are created", async || when(studio.app.stores.count(creating).await == 0)).await;
     ids
@@ -41,7 +42,7 @@ async fn three_replicas_create_and_start_each_environment_once() {
     let running = "SELECT count(*) FROM environments WHERE status = 'running'";
     eventually("all environments are running", async || when(stores.count(running).await == 100)).await;
     assert_eq!(stores.count("SELECT count(*) FROM sim_containers WHERE state = 'running'").await, 100);
-    // Each driver call was made once, and every replica made some.
+    // Each driver call was made once, and every replica made some of the calls.
     let scrapes = join_all(replicas.iter().map(TestApp::settled)).await;
     for operation in ["create", "start"] {
         let calls: Vec<f64> = scrapes.iter().map(|scrape| scrape.get("docker_operations_total", &[("operation", operation)])).collect();
@@ -53,7 +54,8 @@ async fn three_replicas_create_and_start_each_environment_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_environment_starts_although_a_replica_is_killed_during_the_starts() {
     let stores = Stores::new().await;
-    // The replica that serves the requests runs one job at a time, so that the other replica has most of the jobs when it is killed.
+    // The replica that serves the requests runs only one job at a time. The other replica therefore has most of the jobs when the test
+    // kills it.
     let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=1"]].concat()).await;
     let studio = Studio::open(&survivor).await;
     let ids = create(&studio, std::slice::from_ref(&survivor), 50).await;
@@ -68,10 +70,9 @@ async fn every_environment_starts_although_a_replica_is_killed_during_the_starts
     assert!(accepted);
     victim.signal("KILL");
     victim.end().await;
-    // Every status matches the driver's state, no operation is running, and no job is left.
     let untrue = "SELECT count(*) FROM environments e LEFT JOIN sim_containers c ON c.environment_id = e.id
                   WHERE e.status <> 'running' OR c.state IS DISTINCT FROM 'running'";
-    within(RECOVERY_LIMIT, "every status matches the driver's state", async || when(stores.count(untrue).await == 0)).await;
+    within(RECOVERY_LIMIT, "every environment and its container are running", async || when(stores.count(untrue).await == 0)).await;
     assert_eq!(stores.count("SELECT count(*) FROM environments WHERE status = 'running'").await, 50);
     let left = "SELECT count(*) FROM jobs WHERE kind = 'environment_change'";
     eventually("no job is left", async || when(stores.count(left).await == 0)).await;

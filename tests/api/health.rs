@@ -1,4 +1,4 @@
-//! Interfaces for operators and the edge: readiness, draining, the version, and the metrics token.
+//! Interfaces for operators and the edge: readiness, draining, the version, the metrics and their token, and the description of the API.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn half_a_request(app: &TestApp) -> Raw {
 }
 
 #[tokio::test]
-async fn a_replica_starts_without_its_stores_and_gets_ready_by_itself() {
+async fn a_replica_starts_without_its_stores_and_gets_ready_when_they_are_available() {
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Refuse).await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
@@ -106,13 +106,13 @@ async fn a_stopping_replica_reports_draining_and_finishes_requests_in_flight() {
     idle.answer().await.expect(200);
 
     app.stop();
-    eventually("readiness returns draining", async || {
+    eventually("readiness reports draining", async || {
         let answer = app.get("/health/ready").answer().await;
         when(answer.status == 503 && answer.json()["status"] == "draining")
     })
     .await;
     assert_eq!(app.scrape().await.get("service_draining", &[]), 1.0);
-    // The replica serves requests until the edge has detected the change.
+    // The replica still serves requests during the drain delay, because the edge needs time to detect the change.
     app.get("/health").answer().await.expect(200);
 
     eventually("new connections are refused", async || when(TcpStream::connect(app.address).await.is_err())).await;
@@ -133,7 +133,7 @@ async fn a_request_that_never_ends_does_not_prevent_a_shutdown() {
 }
 
 #[tokio::test]
-async fn replicas_that_start_together_bring_the_schema_up_to_date_once() {
+async fn replicas_that_start_together_migrate_the_schema_once() {
     let stores = Stores::new().await;
     let apps: Vec<_> = (0..3).map(|_| TestApp::launch(&stores, &[], None)).collect();
     join_all(apps.iter().map(TestApp::until_ready)).await;
@@ -157,7 +157,7 @@ async fn one_replica_at_a_time_reports_the_counts_of_the_fleet() {
     eventually("the fleet's sum is correct", async || when(sessions(&one).await + sessions(&two).await == 2.0)).await;
     let (leader, other) = if sessions(&one).await == 2.0 { (one, two) } else { (two, one) };
     let owner: uuid::Uuid = sqlx::query_scalar("SELECT owner FROM leases").fetch_one(stores.pool()).await.unwrap();
-    // A leader that shuts down hands over immediately, before its lease expires.
+    // The leader releases its lease when it shuts down: the other replica need not wait until the lease expires.
     leader.leave().await.unwrap();
     let held: i64 = sqlx::query_scalar("SELECT count(*) FROM leases WHERE owner = $1").bind(owner).fetch_one(stores.pool()).await.unwrap();
     assert_eq!(held, 0);
@@ -233,12 +233,12 @@ async fn the_edge_exposes_described_routes_and_no_internal_ones() {
 }
 
 #[tokio::test]
-async fn a_probe_costs_the_stores_nothing() {
+async fn a_probe_of_readiness_does_not_wait_for_postgres() {
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let app = TestApp::on(&stores, &[&through("database-url", &stores.database_url(), postgres.address)]).await;
     postgres.set(Mode::Hang).await;
-    // Each probe returns the latest result, however long Postgres hangs.
+    // Each probe returns the result of the latest check, however long Postgres hangs.
     let probes = join_all((0..200).map(|_| app.get("/health/ready").timeout(Duration::from_secs(3)).answer())).await;
     assert_eq!(probes.len(), 200);
     app.until_status(RECOVERY, "unready").await;

@@ -1,4 +1,4 @@
-//! Repeated requests: one effect, one response.
+//! Repeated requests have one effect. A request repeated with its idempotency key also gets the first response.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -62,7 +62,7 @@ async fn a_refused_request_does_not_use_its_key_up() {
 #[tokio::test]
 async fn fifty_concurrent_requests_have_one_effect_and_get_its_response_or_a_409() {
     let stores = Stores::new().await;
-    // Fifty requests share the ten connections of two replicas: on a busy machine some wait for more than a second.
+    // Fifty requests share the ten connections of two replicas. On a busy machine, some requests wait for more than a second.
     let patient = ["--database-acquire-timeout=15s", "--database-statement-timeout=15s"];
     let replicas = [TestApp::on(&stores, &patient).await, TestApp::on(&stores, &patient).await];
     let ada = replicas[0].user("ada").await;
@@ -109,7 +109,7 @@ async fn invalid_keys_are_refused() {
     let latin = reqwest::header::HeaderValue::from_bytes(b"k\xe9y").unwrap();
     let request = app.post("/api/projects").bearer_auth(&ada.token).header("idempotency-key", latin).json(&json!({ "name": "One" }));
     request.answer().await.problem(400, "invalid_header");
-    // The quotation marks are not part of the key, so they do not count.
+    // The quotation marks are not part of the key and do not count towards its length.
     for key in ["k".repeat(255), format!("\"{}\"", "k".repeat(255))] {
         create(&app, &ada, &key, "One").await.expect(201);
     }

@@ -1,4 +1,5 @@
-//! Insights: statistics of an account, read through the platform's API, cached for a while, and visible only to its owner.
+//! Insights: figures of a linked account. They are read through the platform's API, cached for a while, and visible only to the user who
+//! linked the account.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 /// The promised time limit for a response when a platform is unavailable.
 const PROMISE: Duration = Duration::from_secs(5);
 
-/// Labels of calls to a platform for statistics.
+/// Labels of the calls that read figures from a platform.
 fn calls(platform: &'static str) -> [(&'static str, &'static str); 2] {
     [("platform", platform), ("endpoint", "insights")]
 }
@@ -33,7 +34,7 @@ async fn figures_come_from_the_platform_and_are_cached_for_a_while() {
         assert_eq!(figures["posts"], if platform == "linkedin" { Value::Null } else { json!(1) });
         let as_of = OffsetDateTime::parse(figures["as_of"].as_str().unwrap(), &Rfc3339).unwrap();
         assert!((OffsetDateTime::now_utc() - as_of).abs() < time::Duration::minutes(1));
-        // A repeated request, also to another replica, needs no call, even if the platform is down.
+        // A repeated request, also to another replica, needs no call to the platform: it succeeds although the platform is down.
         platforms.turn(platform, json!({ "outage": "refuse" })).await;
         assert_eq!(fixture.insights(platform).await.expect(200).json(), figures);
         let after = app.settled().await;
@@ -86,7 +87,7 @@ async fn an_unavailable_platform_is_reported_within_the_time_limit() {
 }
 
 #[tokio::test]
-async fn the_rate_limit_of_a_platform_is_returned_with_the_time_to_retry() {
+async fn a_response_at_the_rate_limit_of_a_platform_has_the_time_to_retry() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
@@ -130,7 +131,7 @@ async fn invalid_figures_are_rejected() {
     let fake = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
-    // The fake account has invalid numbers: "many" followers, and fewer posts than zero.
+    // The fake account has invalid numbers: "many" followers and -1 posts.
     fixture.insights("mastodon").await.problem(503, "platform_unavailable");
     let bodies = [
         json!({}),

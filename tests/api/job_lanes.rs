@@ -37,9 +37,9 @@ async fn a_later_job_of_a_lane_is_not_written_before_an_earlier_one_is_committed
     let second = [job("second").in_lane("lane")];
     let in_order = async {
         let waits = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
-        fixture.until("the second waits for the first", waits).await;
+        fixture.until("the second job waits for the first", waits).await;
         fixture.enqueue(&[job("of another lane").in_lane("other"), job("of no lane")]).await;
-        eventually("others do not wait", async || when(fixture.effects().await.len() == 2)).await;
+        eventually("jobs outside the lane do not wait", async || when(fixture.effects().await.len() == 2)).await;
         first.commit().await.unwrap();
     };
     tokio::join!(fixture.enqueue(&second), in_order);
@@ -70,7 +70,7 @@ impl Watch {
 #[tokio::test]
 async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
     let fixture = Fixture::new().await;
-    // A log of the enqueued jobs in the order of ids, for comparison with the effects.
+    // Logs the id of each enqueued job, for comparison with the order of the effects.
     let note = "CREATE TABLE written (id bigint, lane text, name text);
                 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                     INSERT INTO written VALUES (NEW.id, NEW.lane, NEW.payload ->> 'name'); RETURN NEW; END $$;
@@ -86,7 +86,7 @@ async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
                 let fails = work.attempt().await < 4 && rand::random_bool(0.1);
                 watch.enter(&lane);
                 let tx = work.begin().await;
-                // The next job may start once the commit has begun.
+                // Exits before the commit, because the next job of the lane may start as soon as the commit takes effect.
                 watch.exit(&lane);
                 let mut tx = tx?;
                 if fails {

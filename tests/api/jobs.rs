@@ -1,5 +1,5 @@
-//! Background jobs from the point of view of handlers and their callers. See `job_lanes` for lanes and unique keys, and `chaos_jobs` for
-//! failures of replicas and Postgres.
+//! Background jobs: what handlers and the code that enqueues jobs can rely on. See `job_lanes` for lanes and unique keys, and `chaos_jobs`
+//! for failures of replicas and Postgres.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -46,7 +46,7 @@ async fn a_notification_starts_a_job_before_the_next_poll() {
     });
     fixture.enqueue(&[job("first")]).await;
     replica.queue().wake();
-    eventually("both have run", async || when(fixture.effects().await == ["first", "second"])).await;
+    eventually("both jobs have run", async || when(fixture.effects().await == ["first", "second"])).await;
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn an_attempt_that_fails_after_its_commit_is_a_success() {
     fixture.enqueue(&[job("failed"), job("for good"), job("panicked")]).await;
     replica.until_attempts(&[("success", 3)]).await;
     assert!(fixture.holds("SELECT count(*) = 0 FROM jobs").await);
-    assert!(fixture.holds("SELECT count(*) = 0 FROM given_up").await, "the transaction of the failed give_up must be rolled back");
+    assert!(fixture.holds("SELECT count(*) = 0 FROM given_up").await, "`give_up` must have no effect on a completed job");
     assert_eq!(fixture.effects().await.len(), 3);
 }
 
@@ -106,7 +106,7 @@ async fn many_jobs_are_done_once_each_by_three_replicas() {
     eventually("every success is counted", async || when(replicas.iter().map(|replica| replica.attempts("success")).sum::<f64>() == 50.0))
         .await;
     let all = replicas.iter().map(|replica| replica.scrape().get("jobs_total", &[])).sum::<f64>();
-    assert_eq!(all, 50.0, "no other outcome is counted");
+    assert_eq!(all, 50.0, "no other outcome must be counted");
 }
 
 #[tokio::test]
@@ -227,14 +227,14 @@ async fn a_stopping_replica_waits_for_running_jobs() {
 async fn a_stopping_replica_releases_unfinished_jobs_and_their_attempts_do_not_count() {
     let fixture = Fixture::new().await;
     let leaving = fixture.replica(quick(), 3, async |work: Work| {
-        // When the attempt is aborted, its open transaction has already completed the job.
+        // The transaction completes the job but is still open when the attempt is aborted.
         let mut tx = work.begin().await?;
         work.job.complete(&mut tx).await?;
         std::future::pending().await
     });
     fixture.enqueue(&[job("one"), job("two"), job("three")]).await;
     let idle = "SELECT count(*) = 3 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
-    fixture.until("all three are running", idle).await;
+    fixture.until("all three attempts have an open transaction", idle).await;
     leaving.leave(Duration::ZERO).await;
     assert!(fixture.holds("SELECT count(*) = 3 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await);
     leaving.until_attempts(&[("lost", 3)]).await;
@@ -269,7 +269,7 @@ async fn every_attempt_is_counted_once_by_its_outcome() {
 }
 
 #[tokio::test]
-async fn the_fleet_reports_waiting_jobs_and_their_age() {
+async fn the_fleet_reports_unfinished_jobs_and_the_age_of_the_oldest_due_job() {
     let fixture = Fixture::new().await;
     let exporter = Exporter::default();
     let metrics = exporter.metrics();
@@ -294,7 +294,7 @@ async fn the_fleet_reports_waiting_jobs_and_their_age() {
     assert_eq!((changes, reconciles), (3.0, 1.0));
     assert!((3600.0..7200.0).contains(&oldest), "{oldest}");
     age("lease_until = now() - interval '1 second'", "running").await;
-    assert!((10_800.0..14_400.0).contains(&report().await.2), "a job whose replica died counts as waiting");
+    assert!((10_800.0..14_400.0).contains(&report().await.2), "a job with an expired lease must count as waiting");
     assert!(fixture.holds("SELECT count(*) = 1 FROM jobs WHERE died_at IS NOT NULL").await);
     age("died_at = now() - interval '31 days'", "dead").await;
     report().await;
