@@ -24,7 +24,7 @@ fn at(address: &str) -> Client {
     Client { address: address.to_owned(), cookie: None }
 }
 
-/// A client at an address that no account has used.
+/// A client at an address that is new to Ada's account.
 fn at_new_address(number: u8) -> Client {
     at(&format!("203.0.113.{number}"))
 }
@@ -72,7 +72,7 @@ fn assert_throttled(answer: Answer) {
 /// Three failed logins for each client, and five for all strangers together.
 const LOW_LIMITS: [&str; 2] = ["--login-attempts-per-account=3", "--login-attempts-by-strangers=5"];
 
-/// Exhausts the limit of all strangers: one fails three times, another one twice.
+/// Exhausts the limit that all strangers share: one stranger fails three times, and another stranger fails twice.
 async fn exhaust_stranger_limit(app: &TestApp) {
     at_new_address(1).fail_logins(app, ADA, 3).await;
     assert_throttled(at_new_address(1).login(app, ADA, WRONG).await);
@@ -96,7 +96,7 @@ async fn ten_wrong_passwords_of_a_stranger_throttle_only_that_stranger() {
 async fn assert_owner_can_sign_in(app: &TestApp) {
     let known = at(HOME).register(app, ADA).await;
     exhaust_stranger_limit(app).await;
-    // From the network of the registration without a cookie, and from a new network with a cookie.
+    // The owner signs in from the network of the registration without a cookie, and from a new network with a cookie.
     at(HOME).login(app, ADA, PASSWORD).await.expect(200);
     at("192.0.2.1").with_cookie_of(&known).login(app, ADA, PASSWORD).await.expect(200);
     // That login made this network known, so the cookie is no longer necessary.

@@ -1,6 +1,7 @@
-//! The logs of environments: one replica at a time follows each log. Whatever fails, no line is lost or stored twice.
+//! The logs of environments: one replica at a time follows each log. No failure of a replica, a connection or
+//! Postgres loses or repeats a line.
 //!
-//! The lines of the simulated driver are a function of its seed, so the tests can compare the stored lines with the written ones.
+//! The driver `sim` can generate the lines of a run again, so the tests can compare the stored lines with the written ones.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -50,7 +51,7 @@ async fn replicas_share_the_logs_and_each_line_is_stored_once() {
 }
 
 #[tokio::test]
-async fn when_a_replica_dies_another_continues_at_its_position() {
+async fn another_replica_continues_the_logs_of_a_killed_one() {
     let fixture = Fixture::new(3, 500, &[]).await;
     let first = fixture.replica(&[]);
     for environment in &fixture.environments {
@@ -63,7 +64,7 @@ async fn when_a_replica_dies_another_continues_at_its_position() {
         let before = fixture.stored(*environment).await.1.len();
         fixture.until_stored(*environment, before + 500).await;
     }
-    // The killed replica may have committed lines without counting them; the other replica must not count those.
+    // The killed replica may have committed lines without counting them. The other replica must not count these lines.
     let (counted, rows) = (first.stored() + second.stored(), "SELECT sum(last_seq)::bigint FROM log_streams");
     assert!(counted <= fixture.stores.count(rows).await as f64);
     for environment in &fixture.environments {
@@ -85,7 +86,7 @@ async fn a_stopping_replica_releases_its_logs_at_once() {
     first.follower.leave().await;
     assert_eq!(fixture.followed().await, 0);
     let second = fixture.replica(&[]);
-    eventually("the other replica follows", async || when(fixture.followed().await == 3)).await;
+    eventually("the other replica follows the logs", async || when(fixture.followed().await == 3)).await;
     eventually("the other replica stores lines", async || when(second.stored() > 300.0)).await;
     assert!(!first.following.is_finished(), "the task of the follower must not end");
     fixture.assert_complete(&[&first, &second]).await;
@@ -107,7 +108,7 @@ async fn an_outage_of_postgres_loses_and_duplicates_no_line() {
 }
 
 #[tokio::test]
-async fn a_commit_whose_answer_was_lost_is_neither_repeated_nor_forgotten() {
+async fn lines_of_a_commit_whose_answer_was_lost_are_stored_and_counted_once() {
     let fixture = Fixture::new(2, 500, &[]).await;
     let (replica, postgres) = fixture.replica_behind_a_proxy().await;
     for _ in 0..3 {
@@ -135,12 +136,12 @@ async fn connections_that_break_again_and_again_lose_no_line() {
 }
 
 #[tokio::test]
-async fn a_flood_is_limited_by_the_times_of_its_lines_and_dropped_lines_are_counted() {
+async fn the_limit_per_second_uses_the_times_of_the_lines_and_dropped_lines_are_counted() {
     let fixture = Fixture::new(1, 20_000, &["--log-lines-per-second=1000", "--log-lines-kept=100000"]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
     fixture.until_stored(environment, 3000).await;
-    // Another replica continues in the middle of a second.
+    // Another replica continues in the middle of a second, with the counts of that second.
     replica.follower.leave().await;
     let second = fixture.replica(&[]);
     let before = fixture.stored(environment).await.1.len();
@@ -172,7 +173,7 @@ async fn a_log_keeps_its_last_lines_and_no_more() {
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
     let last = "SELECT last_seq FROM log_streams";
-    eventually("ten times as many lines were written", async || {
+    eventually("ten times as many lines were written as are kept", async || {
         let (numbers, stored) = fixture.stored(environment).await;
         assert!(stored.len() <= 200, "{}", stored.len());
         when(*numbers.end() > 2000)
@@ -273,7 +274,7 @@ async fn a_log_is_released_after_a_status_change_even_if_the_environment_still_w
 }
 
 #[tokio::test]
-async fn an_environment_that_is_removed_while_it_writes_leaves_nothing() {
+async fn an_environment_that_is_removed_while_it_writes_leaves_no_log_entries() {
     let fixture = Fixture::new(2, 500, &[]).await;
     let replica = fixture.replica(&[]);
     for environment in &fixture.environments {
@@ -306,7 +307,7 @@ async fn a_change_of_an_environment_and_the_writer_of_its_log_do_not_deadlock() 
 }
 
 #[tokio::test]
-async fn a_log_is_read_from_its_end_or_from_the_position_of_the_reader() {
+async fn a_log_is_read_from_its_end_or_after_a_given_number() {
     let app = TestApp::with(&["--sim-lines-per-second=200"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;

@@ -1,4 +1,4 @@
-//! Live logs: a reader receives every line exactly once and in order, from any position and on any replica.
+//! Live logs: a reader receives every kept line exactly once and in order, from any position and on any replica.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{Mode, Scrape, eventually, when};
 /// Time limit for a stored line to reach a reader, however busy the machine is.
 const HANG: Duration = Duration::from_mins(1);
 
-/// The entries that a reader of a log has received.
+/// A reader of a log, with the entries that it has received.
 struct Reader {
     tail: Tail,
     begin: i64,
@@ -34,19 +34,19 @@ impl Reader {
         self.given.extend_from_slice(&entries);
     }
 
-    /// Reads until this entry has arrived.
+    /// Reads until the entry with the number `last`, or a later one, has arrived.
     async fn read_to(&mut self, last: i64) {
         while self.last() < last {
             self.read().await;
         }
     }
 
-    /// Continues on another replica from the current position.
+    /// Continues after the last received entry, on the replica of `live`.
     fn turn_to(&mut self, live: &Live, environment: Uuid) {
         self.tail = live.follow(environment, Some(self.last()));
     }
 
-    /// Asserts that the reader received every entry after its starting position, and no other.
+    /// Asserts that the reader received every entry from its starting position to the last received one, once and in order.
     fn assert_whole(&self) {
         let numbers: Vec<i64> = self.given.iter().map(|entry| entry.seq).collect();
         assert_eq!(numbers, (self.begin + 1..=self.last()).collect::<Vec<_>>());
@@ -61,7 +61,7 @@ fn reads_of(scrape: &Scrape) -> f64 {
     scrape.get("db_queries_total", &[("operation", "select"), ("table", "log_entries")])
 }
 
-/// A replica that stores no lines: the test writes all of them.
+/// A replica that stores no lines of the environment. The log has only the lines that the test appends.
 fn quiet(fixture: &Fixture) -> Replica {
     fixture.replica(&[]).kill()
 }
@@ -92,7 +92,7 @@ async fn readers_that_move_between_replicas_receive_every_line_once() {
             }
             reader
         });
-        // The readers start while lines are being written.
+        // Lets the reader start while the replicas store lines.
         tokio::task::yield_now().await;
     }
     let mut readers: Vec<Reader> = readers.join_all().await;
@@ -146,10 +146,10 @@ async fn many_readers_of_one_log_cost_no_more_reads_than_one() {
             reader.read_to(last).await;
         }
     }
-    // One read for each signal (`grown`), and one for each second without a signal.
+    // The replica reads at most once for each signal (`grown`), and once for each second without a signal.
     let most = 30.0 + start.elapsed().as_secs_f64() + 1.0;
     let read = reads(&replica) - before;
-    assert!((30.0..=most).contains(&read), "{read} of {most}");
+    assert!((30.0..=most).contains(&read), "{read} reads, but at least 30 and at most {most} are expected");
     readers.iter().for_each(Reader::assert_whole);
 }
 
@@ -226,7 +226,7 @@ async fn readers_wait_for_an_unavailable_database() {
         let failed = |scrape: &Scrape| scrape.get("system_errors_total", &[("error_type", "database")]);
         let before = failed(&replica.scrape());
         eventually("the database could not be read", async || when(failed(&replica.scrape()) > before)).await;
-        // A reader that starts meanwhile waits, too.
+        // A reader that starts during the outage misses no line either.
         let mut new = Reader::begin(&replica.live, fixture.environment(), 5);
         postgres.set(Mode::Pass).await;
         new.read_to(stored).await;
@@ -245,16 +245,16 @@ async fn a_log_is_no_longer_read_after_its_last_reader_has_left() {
     let fixture = Fixture::new(1, 1, &[]).await;
     let replica = quiet(&fixture);
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    // Enough tasks that the few others make no difference.
+    // With 100 logs, the few other tasks make no difference.
     let (before, environments) = (tasks(), [(); 100].map(|()| Uuid::now_v7()));
     let tails = || environments.map(|environment| replica.live.follow(environment, None));
     for _ in 0..3 {
         let (first, second) = (tails(), tails());
-        assert!((before + 50..before + 150).contains(&tasks()), "one task must serve both readers");
+        assert!((before + 50..before + 150).contains(&tasks()), "one task must serve both readers of a log");
         drop(first);
         eventually("logs have been read", async || when(reads(&replica) > 0.0)).await;
-        assert!(tasks() > before + 50, "the task must stay for the remaining reader");
+        assert!(tasks() > before + 50, "the tasks must stay for the remaining readers");
         drop(second);
-        eventually("no reader is left", async || when(tasks() < before + 50)).await;
+        eventually("the tasks of the logs have ended", async || when(tasks() < before + 50)).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Long lists: a page reads about as many rows as it returns, wherever it is in the list. A worker reads about as many jobs as it claims,
-//! however many wait. Postgres counts the rows that statements read.
+//! Long lists: a request for a page reads only a few rows for each item, wherever the page is in the list. A worker reads a limited number
+//! of rows for each job, however many jobs wait. Postgres counts the rows that statements read.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,16 +11,16 @@ use vitrine::domain::paging::{Cursor, Moment};
 use crate::support::{Ask, Stores, TestApp, User, eventually, when};
 
 const ROWS: i64 = 20_000;
-/// Repetitions of each request: more than five, because Postgres plans each of the first five executions of a prepared statement for its
-/// parameters.
+/// Repetitions of each request. Postgres plans each of the first five executions of a prepared statement for its parameters. Only later
+/// executions can use a generic plan, which may read more rows.
 const TIMES: i64 = 8;
 const ENVIRONMENT: &str = "01900000-0000-7000-c000-000000000001";
 /// Rows that a request for a page of 20 may read: 21 from each of two tables, and a margin.
 const ROWS_OF_A_REQUEST: i64 = 50;
 
-/// Waiting jobs, each in a lane of its own.
+/// Number of waiting jobs, each in a lane of its own.
 const JOBS: i64 = 500;
-/// Rows that the statements for one job may read, from its claim to its end. A claim also reads the rows of running jobs.
+/// Rows that the statements for one job may read, from its lease to its end. The statement that leases jobs also reads running jobs.
 const ROWS_OF_A_JOB: i64 = 100;
 
 /// Inserts published projects of one user, and a log with as many lines. No foreign key is checked, so that only requests read rows.
@@ -58,7 +58,7 @@ fn pages(skipped: i64) -> [String; 3] {
 }
 
 #[tokio::test]
-async fn a_page_reads_as_many_rows_as_it_returns_at_any_position() {
+async fn a_page_at_any_position_reads_few_rows() {
     let stores = Stores::new().await;
     let app = TestApp::on(&stores, &[]).await;
     let ada = app.user("ada").await;
@@ -76,12 +76,12 @@ async fn a_page_reads_as_many_rows_as_it_returns_at_any_position() {
 }
 
 #[tokio::test]
-async fn a_claim_reads_the_jobs_of_its_lanes_however_many_others_wait() {
+async fn a_worker_reads_few_rows_for_a_job_however_many_jobs_wait_in_other_lanes() {
     let stores = Stores::new().await;
     let app = TestApp::on(&stores, &[]).await;
     let ada = app.user("ada").await;
     fill(&stores, &ada).await;
-    // The statistics are from a moment at which no job waits, as is usual.
+    // Postgres collects its statistics of the table while no job waits, as is usual in operation.
     let fill = format!(
         "INSERT INTO jobs (kind, payload, lane, died_at) SELECT 'environment_change', '{{}}', 'lane ' || n, now() FROM generate_series(1, {JOBS}) n;
          ANALYZE jobs;
@@ -92,15 +92,15 @@ async fn a_claim_reads_the_jobs_of_its_lanes_however_many_others_wait() {
     sqlx::raw_sql(sqlx::AssertSqlSafe(fill)).execute(stores.pool()).await.unwrap();
     let waiting = "SELECT count(*) FROM jobs WHERE lane LIKE 'lane %' AND died_at IS NULL";
     eventually("the jobs end", async || when(stores.count(waiting).await == 0)).await;
-    assert_eq!(stores.count("SELECT count(*) FROM jobs WHERE died_at IS NOT NULL").await, JOBS, "no job failed");
+    assert_eq!(stores.count("SELECT count(*) FROM jobs WHERE died_at IS NOT NULL").await, JOBS, "no waiting job may fail");
     let rows = rows_read(&stores, app, "'jobs'").await;
     assert!((JOBS..=JOBS * ROWS_OF_A_JOB).contains(&rows), "{JOBS} jobs read {rows} rows");
 }
 
-/// Stops the service and returns how many rows of these tables it has read.
+/// Stops the service and returns how many rows of these tables were read.
 async fn rows_read(stores: &Stores, app: TestApp, tables: &str) -> i64 {
     app.leave().await.unwrap();
-    // Postgres adds the rows that a connection has read to its statistics when the connection closes.
+    // The statistics of Postgres may lack rows that a connection has read until that connection closes.
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'vitrine-%'";
     eventually("the connections of the service are closed", async || when(stores.count(others).await == 0)).await;
     let read = format!("SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE relname IN ({tables})");

@@ -1,7 +1,7 @@
 //! Tests of the service from outside, with clients, operators and failing stores. Each file has one subject.
 //!
-//! Postgres and Redis come from `DATABASE_URL` (of a superuser, with any database) and `REDIS_URL`:
-//! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own. Most tests start the service as `main`
+//! `DATABASE_URL` (of a superuser, with any database) and `REDIS_URL` name the stores. `eval "$(cargo xtask stores --detach)"` starts
+//! Postgres and Redis, and sets both variables. Every test has a database and Redis keys of its own. Most tests start the service as `main`
 //! does. No test sleeps: a condition has a deadline, see `support::eventually`. A test limits a duration only if the limit is promised.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]

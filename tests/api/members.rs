@@ -1,4 +1,4 @@
-//! Members of a project: their roles, and that the end of a role takes effect everywhere.
+//! Members of a project: their roles, and the loss of access on every replica after their removal.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ async fn a_full_project_accepts_no_member_but_still_changes_roles() {
 }
 
 #[tokio::test]
-async fn a_removed_member_loses_access_at_once_on_a_replica_that_had_it_cached() {
+async fn a_removed_member_loses_access_at_once_on_a_replica_that_had_cached_the_role() {
     let stores = Stores::new().await;
     let (one, two) = (TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await);
     let (ada, bob) = (one.user("ada").await, one.user("bob").await);

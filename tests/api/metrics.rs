@@ -31,7 +31,7 @@ async fn until_in_flight(app: &TestApp, count: f64) {
 }
 
 #[tokio::test]
-async fn a_panic_is_one_500_and_the_process_lives() {
+async fn a_panic_counts_as_one_500_and_the_process_continues() {
     let app = TestApp::with_routes(misbehaving(), &[]).await;
     let before = app.settled().await;
     app.get("/test/panic").answer().await.problem(500, "internal");
@@ -75,7 +75,7 @@ async fn an_incomplete_response_counts_as_our_failure_and_not_as_a_cancelled_req
 }
 
 #[tokio::test]
-async fn an_answer_that_takes_too_long_is_a_503() {
+async fn an_answer_that_takes_too_long_counts_as_a_503() {
     let app = TestApp::with_routes(misbehaving(), &["--request-timeout=200ms"]).await;
     let before = app.settled().await;
     let answer = app.get("/test/never").answer().await.problem(503, "timeout");
@@ -102,7 +102,7 @@ async fn refusals_are_counted_once_on_their_route_and_unknown_paths_as_other() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_the_response_head_is_a_499() {
+async fn a_client_that_leaves_before_the_response_head_counts_as_a_499() {
     let app = TestApp::with_routes(misbehaving(), &[]).await;
     let before = app.settled().await;
     let mut raw = app.raw().await;
@@ -113,11 +113,11 @@ async fn a_client_that_leaves_before_the_response_head_is_a_499() {
     assert_eq!(requests(&before, &after), one("GET", "/test/never", 499));
     assert_eq!(after.grown(&before, "http_requests_cancelled_total"), [("route=/test/never".to_owned(), 1.0)].into());
     assert_eq!(after.grown(&before, "api_errors_total"), one_error("cancelled", "/test/never", 499));
-    assert_eq!(after.get("http_requests_in_flight", &[]), 1.0, "only the scrape");
+    assert_eq!(after.get("http_requests_in_flight", &[]), 1.0, "only the scrape may be in flight");
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_in_the_middle_of_an_answer_is_a_499() {
+async fn a_client_that_leaves_in_the_middle_of_an_answer_counts_as_a_499() {
     let app = TestApp::with_routes(misbehaving(), &[]).await;
     let before = app.settled().await;
     let mut raw = app.raw().await;
@@ -133,24 +133,24 @@ async fn a_client_that_leaves_in_the_middle_of_an_answer_is_a_499() {
 }
 
 #[tokio::test]
-async fn an_answer_to_head_has_no_body_and_is_whole() {
+async fn an_answer_to_head_has_no_body_and_counts_as_complete() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let mut raw = app.raw().await;
     for path in ["/health", "/version", "/no/such/thing"] {
         raw.send(format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         let answer = raw.answer_to("HEAD").await.unwrap();
-        assert!(answer.header("content-length").parse::<usize>().unwrap() > 0, "the length must be that of a GET");
+        assert!(answer.header("content-length").parse::<usize>().unwrap() > 0, "HEAD must announce the length of the omitted body");
     }
     let after = app.settled().await;
-    // The description declares no HEAD, so a HEAD request to a described path counts as OTHER.
+    // The OpenAPI description declares no HEAD, so a HEAD request to a described path counts as OTHER.
     let expected = [one("OTHER", "/health", 200), one("OTHER", "/version", 200), one("HEAD", "other", 404)];
     assert_eq!(requests(&before, &after), expected.into_iter().flatten().collect());
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[]), 0.0);
 }
 
 #[tokio::test]
-async fn the_bytes_that_are_counted_are_the_bytes_that_a_client_counts() {
+async fn size_metrics_equal_the_bytes_that_a_client_sends_and_receives() {
     let app = TestApp::with_routes(misbehaving(), &[]).await;
     let before = app.settled().await;
     let mut raw = app.raw().await;
@@ -196,7 +196,7 @@ async fn a_body_that_is_announced_and_never_sent_is_not_counted_as_sent() {
     drop(raw);
     let after = app.settled().await;
     let counted = after.since(&before, "http_request_size_bytes_sum", &[("route", "/test/echo")]);
-    assert!(counted <= 3.0, "a client's claim must not distort averages: {counted}");
+    assert!(counted <= 3.0, "bytes that were announced but not sent must not be counted: {counted}");
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn connections_are_counted_while_they_are_open() {
 }
 
 #[tokio::test]
-async fn cache_and_redis_metrics_follow_events() {
+async fn cache_redis_and_database_metrics_count_each_operation() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;
@@ -319,7 +319,7 @@ async fn cache_and_redis_metrics_follow_events() {
         assert_eq!(after.since(&before, "cache_hits_total", &[("cache_type", kind)]), 4.0, "{kind}");
         assert_eq!(after.since(&before, "cache_misses_total", &[("cache_type", kind)]), 0.0, "{kind}");
     }
-    // Session, account and project come from a single command.
+    // Each request reads the session, the user and the project with a single command.
     assert_eq!(after.since(&before, "redis_commands_total", &[("command", "mget"), ("status", "success")]), 4.0);
     assert_eq!(after.since(&before, "redis_command_duration_seconds_count", &[("command", "mget")]), 4.0);
     assert_eq!(after.since(&before, "redis_commands_total", &[("command", "get")]), 0.0);

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::support::{Ask, RECOVERY, Stores, TestApp, eventually, when};
 
-/// The name and the database URL of a role that may not create tables, so that every migration fails.
+/// Creates a role that may not create tables, so that a replica with this role fails to migrate. Returns the role's name and database URL.
 async fn without_rights(stores: &Stores) -> (String, Url) {
     let name = format!("visitor_{}", stores.prefix().replace('-', "_"));
     for statement in [format!("CREATE ROLE {name} LOGIN PASSWORD 'only reads'"), "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()] {
@@ -40,7 +40,7 @@ async fn a_release_whose_migration_fails_does_not_keep_the_next_one_waiting() {
     broken.get("/health/live").answer().await.expect(200);
     assert_eq!(postgres(&broken).await["status"], "down");
     drop(broken);
-    eventually("the role can be dropped", async || {
+    eventually("the role is dropped", async || {
         let gone = sqlx::query(AssertSqlSafe(format!("DROP ROLE {role}"))).execute(stores.pool()).await;
         when(gone.is_ok())
     })

@@ -23,7 +23,7 @@ async fn platforms_are_listed_without_their_secrets() {
 }
 
 #[tokio::test]
-async fn every_platform_for_signing_in_makes_an_account_once_and_finds_it_again() {
+async fn the_first_login_through_a_platform_creates_an_account_and_later_logins_find_it() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     for platform in ["google", "gitlab", "github"] {
@@ -142,7 +142,7 @@ async fn the_cookie_of_a_flow_is_unreadable_to_scripts_and_other_sites() {
 }
 
 #[tokio::test]
-async fn an_unlinked_account_is_revoked_at_its_platform() {
+async fn the_tokens_of_an_unlinked_account_are_revoked_at_its_platform() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;
@@ -200,7 +200,7 @@ async fn one_of_the_last_two_login_methods_remains_when_both_are_unlinked_concur
 }
 
 #[tokio::test]
-async fn a_repeated_link_stores_the_new_tokens() {
+async fn linking_an_expired_account_again_makes_it_active() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;
