@@ -1,4 +1,5 @@
-//! Attempts to take over accounts through a platform. Each is refused with its code, stores nothing and is counted.
+//! Attacks on sign-in and linking through platforms, and other requests that the service must refuse. A refused callback creates no user,
+//! login session or linked account, and is counted.
 
 use serde_json::json;
 
@@ -17,7 +18,7 @@ impl Scene {
         Self { platforms, app }
     }
 
-    /// The number of stored rows of each kind.
+    /// The numbers of users, login sessions, linked accounts and jobs that revoke tokens.
     async fn stored(&self) -> Vec<i64> {
         let mut counts = Vec::new();
         for statement in [
@@ -31,8 +32,8 @@ impl Scene {
         counts
     }
 
-    /// Runs an attack and asserts that it is refused with this code, changes nothing and is counted. With `is_failed_proof`, it must also
-    /// count as a failed authentication, otherwise not.
+    /// Runs an attack. Asserts that the callback fails with this status and problem code, sets no session cookie, leaves the numbers of
+    /// [`Self::stored`] unchanged and is counted once. It must count as a failed authentication exactly if `is_failed_proof` is true.
     async fn refuses(&self, platform: &str, status: u16, code: &str, is_failed_proof: bool, attack: impl AsyncFnOnce() -> Answer) {
         let (before, stored) = (self.app.settled().await, self.stored().await);
         let answer = attack().await;
@@ -57,7 +58,7 @@ fn replaced(path: &str, name: &str, value: Option<&str>) -> String {
 }
 
 #[tokio::test]
-async fn a_state_that_is_missing_or_another_browsers_is_refused() {
+async fn a_missing_state_and_the_state_of_another_browser_are_refused() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let mut victim = Browser::new();
@@ -76,7 +77,7 @@ async fn a_state_that_is_missing_or_another_browsers_is_refused() {
 }
 
 #[tokio::test]
-async fn a_forged_changed_or_foreign_cookie_is_ignored() {
+async fn a_callback_with_a_forged_changed_or_foreign_cookie_is_refused() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let mut browser = Browser::new();
@@ -126,7 +127,7 @@ async fn an_expired_state_is_refused() {
     let location = browser.start(&scene.app, "google").await;
     let cookie = scene.app.get("/api/oauth/google/start").answer().await;
     let back = browser.decide(&location, "ada", &[]).await;
-    // A cookie that its browser should already have deleted.
+    // `Max-Age=0` deletes the cookie in a browser. An attacker can keep it, so the service must also check the expiry.
     assert!(cookie.header("set-cookie").contains("Max-Age=0"));
     let kept = cookie.header("set-cookie").split(['=', ';']).nth(1).unwrap().to_owned();
     let state = url::Url::parse(cookie.header("location")).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
@@ -136,7 +137,7 @@ async fn an_expired_state_is_refused() {
 }
 
 #[tokio::test]
-async fn an_id_token_with_one_wrong_value_is_rejected() {
+async fn one_wrong_or_missing_value_from_the_platform_prevents_the_sign_in() {
     let scene = Scene::new().await;
     let table = [
         ("issuer", "oauth_issuer_mismatch"),
@@ -181,7 +182,7 @@ async fn a_missing_or_foreign_code_is_refused() {
     let scene = Scene::new().await;
     let app = &scene.app;
     for platform in ["google", "github"] {
-        // An attacker's code from another browser: PKCE binds a code to the browser that began the flow.
+        // The attacker injects a code from another browser's flow. PKCE binds each code to its flow.
         let stolen = Browser::new().until_back(app, platform, "mallory").await;
         let code = url::form_urlencoded::parse(stolen.split_once('?').unwrap().1.as_bytes())
             .find(|(name, _)| name == "code")
@@ -225,7 +226,7 @@ async fn a_user_who_denies_consent_is_not_signed_in() {
 }
 
 #[tokio::test]
-async fn a_return_address_of_another_site_is_refused() {
+async fn a_return_address_that_is_no_path_of_this_service_is_refused() {
     let scene = Scene::new().await;
     let hostile = [
         "https://evil.example",
@@ -242,7 +243,7 @@ async fn a_return_address_of_another_site_is_refused() {
         assert!(answer.header("set-cookie").is_empty());
         answer.problem(400, "return_to_refused");
     }
-    // The return address comes only from the sealed state, not from a parameter of the callback.
+    // The return address comes from the sealed cookie, never from a parameter of the callback.
     let mut browser = Browser::new();
     let location = browser.start_for(&scene.app, "google", "/studio%3Fa=b").await;
     let back = browser.decide(&location, "ada", &[]).await;
@@ -251,7 +252,7 @@ async fn a_return_address_of_another_site_is_refused() {
 }
 
 #[tokio::test]
-async fn an_identity_of_another_account_is_not_linked() {
+async fn an_identity_of_another_account_and_a_second_identity_of_a_platform_are_not_linked() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let (ada, mallory) = (app.user("ada").await, app.user("mallory").await);

@@ -1,4 +1,5 @@
-//! Platforms that are down, slow or broken: signed-in users stay signed in, and logins fail within five seconds.
+//! Failures of platforms and of the database, and invalid settings. While a platform is down, slow or broken, signed-in users stay signed
+//! in, and logins through the platform fail within five seconds.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ async fn an_unavailable_platform_is_reported_and_sessions_continue() {
 }
 
 #[tokio::test]
-async fn a_platform_that_is_down_at_the_start_is_reported_and_detected_when_it_is_back() {
+async fn a_login_fails_while_its_platform_is_down_and_succeeds_later() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     for outage in ["refuse", "hang", "error"] {
@@ -136,7 +137,7 @@ async fn a_revocation_waits_until_the_platform_is_back() {
 }
 
 #[tokio::test]
-async fn without_postgres_a_flow_is_not_used_up() {
+async fn a_callback_that_cannot_be_stored_does_not_use_up_its_flow() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let mut browser = Browser::new();
@@ -148,7 +149,7 @@ async fn without_postgres_a_flow_is_not_used_up() {
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_refused_at_the_start() {
+async fn invalid_settings_are_refused_at_startup() {
     let platforms = Platforms::start().await;
     let table = [
         ("kind = \"oidc\"", "kind = \"saml\"", "saml"),
@@ -186,5 +187,6 @@ async fn a_key_is_required_as_soon_as_platforms_are_configured() {
     assert!(config.check().unwrap_err().contains("TOKEN_KEYS"));
     config.token_keys = Some("c2hvcnQ=".to_owned().into());
     assert!(config.check().unwrap_err().contains("32 bytes"));
+    // Without platforms, no key is required.
     let _ = TestApp::start().await;
 }

@@ -58,7 +58,7 @@ fn claims(id_token: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_real_provider_signs_in_a_user_refreshes_tokens_and_receives_the_revocation() {
+async fn a_user_signs_in_through_a_real_provider_and_refreshes_and_unlinks_the_account() {
     let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
     let platforms = Platforms::start().await;
     platforms.rewrite(|text| {
@@ -76,10 +76,11 @@ async fn a_real_provider_signs_in_a_user_refreshes_tokens_and_receives_the_revoc
     let account = browser.account(&app, "google").await;
     assert_eq!((&account["subject"], &account["handle"], &account["status"]), (&"ada".into(), &"ada".into(), &"active".into()));
     let id = account["id"].as_str().unwrap();
-    // Twice, since the first refresh token is invalid after its use.
+    // The provider invalidates a refresh token after its use. The second refresh therefore needs the token that the first one returned.
     for _ in 0..2 {
         browser.send(&app, Method::POST, &format!("/api/accounts/{id}/refresh")).await.expect(200);
     }
+    // An account can be unlinked only if the user can still sign in without it.
     browser.visit(&app, "github", "ada").await.expect(303);
     browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
     eventually("the provider has received the revocation", async || {
@@ -90,7 +91,7 @@ async fn a_real_provider_signs_in_a_user_refreshes_tokens_and_receives_the_revoc
 }
 
 #[tokio::test]
-async fn a_user_signs_in_at_the_real_provider_and_its_tokens_rotate_and_are_revoked() {
+async fn the_real_provider_signs_in_a_user_rotates_refresh_tokens_and_revokes_them() {
     let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
     let discovered = discovery(&provider).await;
     assert_eq!(discovered["issuer"], provider.issuer);
@@ -99,7 +100,7 @@ async fn a_user_signs_in_at_the_real_provider_and_its_tokens_rotate_and_are_revo
     assert!(back.as_str().starts_with(CALLBACK), "{back}");
     assert_eq!(parameter(&back, "state").as_deref(), Some("some-state"));
     assert_eq!(parameter(&back, "iss").as_ref(), Some(&provider.issuer));
-    let code = parameter(&back, "code").expect("a code");
+    let code = parameter(&back, "code").expect("no code");
 
     let token = &discovered["token_endpoint"];
     let exchange = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];

@@ -1,4 +1,4 @@
-//! Pages in a browser without JavaScript: access, contents, and restrictions.
+//! Pages as the server renders them: access, contents and security. Also the files of the bundle.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
@@ -18,7 +18,8 @@ fn visit_as(app: &TestApp, user: &User, path: &str) -> RequestBuilder {
     visit(app, path).header("cookie", format!("vitrine={}", user.token))
 }
 
-/// Asserts a page without anything that the content security policy would block.
+/// Asserts that the answer is a page with this status and a strict content security policy, without inline styles, `onclick`, `onload` and
+/// `javascript:`. Returns the HTML.
 #[track_caller]
 fn page(answer: Answer, status: u16) -> String {
     let answer = answer.expect(status);
@@ -35,7 +36,7 @@ fn page(answer: Answer, status: u16) -> String {
 }
 
 #[tokio::test]
-async fn every_page_is_shown_to_users_who_may_see_it() {
+async fn pages_are_shown_to_users_who_may_see_them() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let environment = studio.environment("box").await;
@@ -80,7 +81,7 @@ async fn a_login_never_redirects_to_another_site() {
 }
 
 #[tokio::test]
-async fn private_pages_of_other_users_are_not_found() {
+async fn other_users_do_not_find_private_pages_and_viewers_get_no_controls() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let environment = studio.environment("box").await;
@@ -100,7 +101,7 @@ async fn private_pages_of_other_users_are_not_found() {
 }
 
 #[tokio::test]
-async fn an_error_is_a_page_for_browsers_and_problem_json_for_programs() {
+async fn an_error_is_a_page_for_navigation_and_problem_json_for_other_requests() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let html = page(visit(&app, "/nothing/here").answer().await, 404);
@@ -115,7 +116,7 @@ async fn an_error_is_a_page_for_browsers_and_problem_json_for_programs() {
 }
 
 #[tokio::test]
-async fn user_input_is_escaped_on_every_page() {
+async fn pages_escape_user_input() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
@@ -126,7 +127,7 @@ async fn user_input_is_escaped_on_every_page() {
         let html = page(visit_as(&app, &ada, path).answer().await, 200);
         assert!(!html.contains("<script>alert") && !html.contains("<img src=x"), "{path}: {html}");
     }
-    // The form for changes contains the text, too.
+    // The form for changes contains the escaped text.
     let html = page(visit_as(&app, &ada, &format!("/studio/projects/{id}")).answer().await, 200);
     assert!(html.contains("value=\"&#60;script&#62;alert(1)"), "{html}");
     let html = page(visit(&app, "/login?next=/%22%3E%3Cscript%3Ealert(1)%3C/script%3E").answer().await, 200);
@@ -137,7 +138,7 @@ async fn user_input_is_escaped_on_every_page() {
 async fn files_of_the_bundle_are_cached_for_a_year_and_sent_compressed() {
     let app = TestApp::start().await;
     let html = page(visit(&app, "/").answer().await, 200);
-    let path = html.split('"').find(|text| text.starts_with("/assets/app-") && text.contains(".js")).expect("the script").to_owned();
+    let path = html.split('"').find(|text| text.starts_with("/assets/app-") && text.contains(".js")).expect("no script").to_owned();
     let whole = app.get(&path).answer().await.expect(200);
     assert_eq!(whole.header("content-type"), "text/javascript; charset=utf-8");
     assert_eq!(whole.header("cache-control"), "public, max-age=31536000, immutable");

@@ -16,7 +16,7 @@ fn names(items: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn forty_five_projects_come_newest_first_without_gaps_or_repeats_while_others_arrive() {
+async fn forty_five_projects_are_listed_newest_first_without_gaps_or_repeats_while_others_are_created() {
     let app = TestApp::start().await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     for number in 0..45 {
@@ -51,14 +51,14 @@ async fn a_page_that_ends_the_list_exactly_has_no_next_cursor() {
     assert_eq!(items.len(), 2);
     let (items, end) = page(&app, &ada, "/api/projects", 2, next.as_deref()).await;
     assert_eq!((items.len(), end), (2, None));
-    // A project deleted between two pages leaves no gap in the rest.
+    // After the deletion of a project on the second page, the same cursor returns the rest of that page.
     let id = items[0]["id"].as_str().unwrap();
     app.as_user(&ada, Method::DELETE, &format!("/api/projects/{id}")).answer().await.expect(204);
     assert_eq!(names(&page(&app, &ada, "/api/projects", 2, next.as_deref()).await.0), ["0"]);
 }
 
 #[tokio::test]
-async fn sessions_and_members_are_paged_alike() {
+async fn sessions_and_members_are_paged_like_projects() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;

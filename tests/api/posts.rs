@@ -10,14 +10,14 @@ use crate::support::{Ask, Browser, Platforms, PostFixture, TestApp};
 const ALL: [&str; 3] = ["linkedin", "mastodon", "x"];
 
 #[tokio::test]
-async fn a_post_is_written_with_its_deliveries_and_the_jobs_that_make_them() {
+async fn a_post_is_stored_with_its_deliveries_and_their_jobs() {
     let platforms = Platforms::start().await;
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["x", "linkedin"]).await;
     platforms.turn("mastodon", json!({})).await;
     fixture.link("mastodon").await;
-    // No platform responds, so the post stays pending.
+    // No platform responds, so the deliveries stay pending.
     for platform in ALL {
         platforms.turn(platform, json!({ "outage": "hang" })).await;
     }
@@ -125,7 +125,7 @@ async fn the_list_returns_posts_newest_first_in_pages_with_their_deliveries() {
 }
 
 #[tokio::test]
-async fn a_post_requires_a_published_project_and_linked_platforms() {
+async fn a_post_requires_a_published_project_and_active_linked_accounts() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;
@@ -151,7 +151,7 @@ async fn a_post_requires_a_published_project_and_linked_platforms() {
 }
 
 #[tokio::test]
-async fn each_platform_has_a_limit_of_its_own_that_counts_the_link() {
+async fn x_and_mastodon_count_the_link_and_linkedin_accepts_the_longest_text() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
@@ -229,7 +229,7 @@ async fn hostile_bodies_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn without_platforms_one_cannot_post() {
+async fn without_configured_platforms_a_post_is_refused() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "public").await["id"].clone();

@@ -98,7 +98,7 @@ async fn several_lines_of_a_condition_are_one_list() {
     ask(Method::DELETE, "if-match", ["\"8\"", "\"2\""]).await.expect(204);
 }
 
-/// RFC 9110, 13.2.1: a condition is evaluated for every method, and only where the request would otherwise succeed.
+/// RFC 9110, 13.2.1: conditions are ignored when the request would fail without them.
 #[tokio::test]
 async fn every_condition_applies_to_every_operation_on_a_version() {
     let app = TestApp::start().await;
@@ -118,7 +118,7 @@ async fn every_condition_applies_to_every_operation_on_a_version() {
 }
 
 #[tokio::test]
-async fn a_change_requires_the_version_that_was_read() {
+async fn a_change_requires_a_condition_that_matches_the_current_version() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;
@@ -138,7 +138,7 @@ async fn a_change_requires_the_version_that_was_read() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_makes_no_version() {
+async fn a_change_without_fields_creates_no_version() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;
@@ -170,7 +170,7 @@ async fn exactly_one_of_several_changes_to_the_same_version_wins() {
 }
 
 #[tokio::test]
-async fn names_that_would_have_the_same_slug_get_different_ones() {
+async fn projects_whose_names_give_the_same_slug_get_different_slugs() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let names = ["First light", "first  LIGHT!", "First-Light", "日本語", "🦀🦀"];

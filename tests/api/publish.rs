@@ -57,7 +57,7 @@ async fn publishing_makes_a_project_public_and_unpublishing_only_removes_it_from
     let project = answer.json();
     assert_eq!((answer.header("etag"), &project["visibility"], &project["slug"]), ("\"2\"", &json!("public"), &json!("first-light")));
     assert!(project["published_at"].is_string() && project["updated_at"] == project["published_at"], "{project}");
-    // All public fields: no identifier and no e-mail address.
+    // These are all public fields: an identifier or an e-mail address must not be among them.
     let shown = json!({ "name": "First light", "slug": "first-light", "description": "", "owner": "Somebody", "published_at": project["published_at"] });
     assert_eq!(fixture.shown("first-light").await.expect(200).json(), shown);
     assert_eq!(fixture.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [shown], "next_cursor": null }));
@@ -116,7 +116,7 @@ async fn concurrent_requests_publish_a_project_once() {
 }
 
 #[tokio::test]
-async fn one_of_the_projects_that_race_for_a_slug_gets_it_and_the_others_get_an_error() {
+async fn only_one_of_several_concurrent_requests_for_a_slug_succeeds() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
@@ -175,7 +175,7 @@ async fn an_invalid_slug_is_refused_with_a_reason_and_changes_nothing() {
         ("first\\light", "invalid"),
         ("first\0light", "invalid"),
         ("first'--", "invalid"),
-        // Look-alikes: a Cyrillic а and о, a full-width f, an en dash, a digit of another script, a soft hyphen.
+        // Not ASCII, but mostly similar to it: Cyrillic a and o, full-width f, en dash, Arabic digit, soft hyphen, accented letter, emoji.
         ("pаypal", "invalid"),
         ("gооd", "invalid"),
         ("ｆirst", "invalid"),
@@ -205,13 +205,13 @@ async fn an_invalid_slug_is_refused_with_a_reason_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_generated_slug_can_be_published_and_an_older_invalid_one_must_be_replaced() {
+async fn a_generated_slug_can_be_published_and_a_stored_slug_that_is_now_reserved_must_be_replaced() {
     let fixture = Fixture::new().await;
     for (name, slug) in [("New", "new-project"), ("日本語", "project"), ("x", "x-project"), (&"y".repeat(80), &"y".repeat(60))] {
         let id = made(&fixture.app, &fixture.ada, name).await;
         assert_eq!(publish(&fixture.app, &fixture.ada, &id, json!({})).await.expect(200).json()["slug"], slug);
     }
-    // The same long name again: with its suffix, the slug keeps to the maximum length.
+    // The same long name again: the slug now has an ending, and is still short enough to be published.
     let id = made(&fixture.app, &fixture.ada, &"y".repeat(80)).await;
     assert!(publish(&fixture.app, &fixture.ada, &id, json!({})).await.expect(200).json()["slug"].as_str().unwrap().starts_with("yyy"));
 
@@ -224,7 +224,7 @@ async fn a_generated_slug_can_be_published_and_an_older_invalid_one_must_be_repl
 }
 
 #[tokio::test]
-async fn the_slug_of_a_hidden_project_is_also_taken() {
+async fn the_slug_of_a_private_project_is_also_taken() {
     let fixture = Fixture::new().await;
     let eve = fixture.app.user("eve").await;
     let id = made(&fixture.app, &eve, "Other").await;
@@ -234,7 +234,7 @@ async fn the_slug_of_a_hidden_project_is_also_taken() {
 }
 
 #[tokio::test]
-async fn a_project_that_becomes_private_is_no_longer_published_and_one_that_becomes_public_is_not_yet() {
+async fn making_a_project_private_unpublishes_it_and_making_it_public_does_not_publish_it() {
     let fixture = Fixture::new().await;
     let change = async |visibility: &str| {
         let path = format!("/api/projects/{}", fixture.id);
