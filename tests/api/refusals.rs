@@ -1,5 +1,5 @@
-//! Makes every operation return the errors in its description, except those that other tests cover. Also provokes errors that the
-//! description does not list. Each error must increment a series that already existed at zero, so that rates include the first event.
+//! Makes every operation return the errors that its OpenAPI description lists, except those that other tests cover. Also provokes other
+//! errors. The series that counts an error must exist before the error, so that rates include the first event.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const UNKNOWN: &str = "019f0000-0000-7000-8000-000000000000";
 /// The redirect target of platforms; the `oauth` tests cover its errors.
 const CALLBACK: &str = "/api/oauth/{platform}/callback";
 
-/// An operation of the description.
+/// An operation of the OpenAPI description.
 struct Operation {
     method: Method,
     route: String,
@@ -124,7 +124,7 @@ impl Fixture {
         requests
     }
 
-    /// Requests versions that do not exist, and a post about a project that does not exist.
+    /// Sends an `If-Match` version that does not exist, and a post about a project that does not exist.
     async fn ask_for_what_is_not_there(&self) {
         let project = format!("/api/projects/{}", self.known[0]);
         for (method, path) in [(Method::GET, &*project), (Method::DELETE, &*project), (Method::GET, &format!("/api/showcase/{SLUG}"))] {
@@ -134,7 +134,7 @@ impl Fixture {
         self.app.as_user(&self.owner, Method::POST, "/api/posts").json(&post).answer().await.expect(404);
     }
 
-    /// Uses methods that the operation does not have.
+    /// Uses methods other than the operation's own.
     async fn ask_by_other_methods(&self, operation: &Operation) {
         let path = operation.path(UNKNOWN);
         let methods = ["HEAD", "OPTIONS", "TRACE", "BREW", "PUT", "POST"].map(|method| Method::from_bytes(method.as_bytes()).unwrap());
@@ -145,7 +145,7 @@ impl Fixture {
         join_all(requests.map(Ask::answer)).await;
     }
 
-    /// Sends requests while an injected fault makes everything fail.
+    /// Sends requests while an injected fault fails every request except those to exempt routes.
     async fn ask_of_a_failing_service(&self, operations: &[Operation]) {
         for status in [500, 503] {
             self.app.begin(&self.admin, &json!({ "fault": "error", "status": status })).await;
@@ -189,7 +189,7 @@ impl Fixture {
         raw
     }
 
-    /// Exceeds the rate limits.
+    /// Fails three logins and exceeds the rate limit of beacons.
     async fn ask_too_often(&self) {
         for _ in 0..3 {
             self.app.login("owner@example.com", "not the password").await;
@@ -215,7 +215,7 @@ fn returned(before: &Scrape, after: &Scrape) -> BTreeSet<(String, String, u16)> 
 }
 
 #[tokio::test]
-async fn no_refusal_makes_a_series() {
+async fn no_refusal_creates_a_series() {
     let fixture = Fixture::start().await;
     let operations = Operation::all();
     let before = fixture.app.settled().await;
@@ -253,8 +253,8 @@ async fn no_refusal_makes_a_series() {
     assert!(missed.is_empty(), "never returned: {missed:#?}");
 }
 
-/// Whether another test covers this status: conflicts, rate limits except that of beacons, errors of platforms, and internal routes.
-/// Routes exempt from faults cannot be made to fail.
+/// Whether this test does not provoke this status. Other tests cover conflicts, rate limits except that of beacons, the callback of
+/// platforms, and the routes that the edge refuses. Injected faults cannot cause a 5xx on an exempt route.
 fn is_asked_elsewhere(route: &str, status: u16) -> bool {
     status == 409
         || (status == 429 && route != "/api/rum")

@@ -163,7 +163,7 @@ async fn a_replica_that_reaches_only_redis_does_not_serve_revoked_data() {
 
 #[tokio::test]
 async fn a_value_loaded_before_a_revocation_is_neither_cached_nor_shared_after_it() {
-    // With Redis, the replica caches the loaded value. Without it, concurrent requests share one load.
+    // With Redis, the replica could cache the old value. Without Redis, a later request could still share the load of the old value.
     for mode_of_loader in [Mode::Pass, Mode::Refuse] {
         let stores = Stores::new().await;
         let [redis, redis_of_loader] =

@@ -8,7 +8,7 @@ use crate::support::users::PASSWORD;
 use crate::support::{Ask, Scrape, TestApp, eventually, when};
 
 async fn until_alone(app: &TestApp) {
-    // The scraping client keeps connections open, and the server may close one while the client uses it.
+    // The client keeps connections open, and the server may close one while the client uses it. Then the scrape is repeated.
     eventually("the connection is closed", async || {
         let scraped = app.get("/metrics").try_answer().await.ok()?;
         when(Scrape::parse(&scraped.text()).get("active_connections", &[]) <= 2.0)
@@ -52,7 +52,7 @@ async fn a_body_that_comes_too_slowly_is_the_client_s_failure_and_not_ours() {
     let mut raw = app.raw().await;
     raw.send("POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"email\":").await;
     raw.answer().await.problem(408, "body_timeout");
-    assert_eq!(raw.rest().await, b"", "the rest must not be taken for a request");
+    assert_eq!(raw.rest().await, b"", "the server must send no second response");
     let after = app.settled().await;
     let login = ("route", "/api/auth/login");
     assert_eq!(after.since(&before, "http_requests_total", &[login, ("status", "408")]), 1.0);
@@ -76,7 +76,7 @@ async fn heads_that_are_too_large_are_refused() {
     let path = format!("/{}", "x".repeat(300_000));
     for (target, headers) in [("/health", &*many), ("/health", &*long), (&*path, "")] {
         let mut raw = app.raw().await;
-        // The server may close before the whole request is sent.
+        // The server may close the connection before the whole request is sent.
         let _closed = raw.try_send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await;
         let answered = String::from_utf8_lossy(&raw.rest().await).into_owned();
         assert!(answered.is_empty() || answered.starts_with("HTTP/1.1 431") || answered.starts_with("HTTP/1.1 414"), "{answered}");
@@ -111,7 +111,7 @@ async fn non_http_input_is_refused_and_affects_no_other_request() {
     let mut raw = app.raw().await;
     raw.send(smuggled).await;
     let first = raw.answer_to("POST").await;
-    assert!(first.is_none_or(|answer| answer.status >= 400), "two different lengths must be refused");
+    assert!(first.is_none_or(|answer| answer.status >= 400), "a request with `Content-Length` and `Transfer-Encoding` must not succeed");
     assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
     until_alone(&app).await;
 }
@@ -189,7 +189,7 @@ async fn a_connection_outlives_an_unread_body() {
     // The server does not wait long for a body that is never sent.
     raw.send("POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").await;
     raw.answer().await.problem(404, "not_found");
-    assert_eq!(raw.rest().await, b"", "the rest must not be taken for a request");
+    assert_eq!(raw.rest().await, b"", "the server must send no second response");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The end of sessions: its causes, and that it takes effect immediately on every replica.
+//! Sessions of accounts: their list, how they end, the refusal of ended sessions on every replica, invalid tokens, and shared loads.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn a_user_cannot_end_a_session_of_another_account() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_one_session_and_logout_all_every_one_of_the_account() {
+async fn a_logout_ends_one_session_and_logout_all_ends_all_of_the_account() {
     let app = TestApp::start().await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     let (second, third) = (app.token(&ada.email).await, app.token(&ada.email).await);
@@ -166,7 +166,7 @@ async fn a_session_that_ends_while_another_replica_is_loading_it_is_refused_and_
     let session: Uuid = sqlx::query_scalar("SELECT id FROM auth_sessions").fetch_one(stores.pool()).await.unwrap();
 
     let before = two.settled().await;
-    // The other replica has the row in transit when the session ends.
+    // The session ends while its row is on the way from Postgres to the other replica.
     proxy.set(Mode::HoldAnswersWith(session.as_bytes().to_vec())).await;
     let loading = two.get("/api/auth/me").bearer_auth(&ada.token).answer();
     let ending = async {

@@ -9,7 +9,7 @@ use crate::support::{Answer, Ask, Mode, Proxy, RECOVERY, Scrape, Stores, TestApp
 
 const KIND: [(&str, &str); 1] = [("cache_type", "showcase")];
 
-/// The number of statements that visitors have caused.
+/// The number of statements between two scrapes, on the tables that a visitor's request might read.
 fn statements(after: &Scrape, before: &Scrape) -> f64 {
     ["projects", "project_members", "users", "auth_sessions"]
         .iter()
@@ -78,7 +78,7 @@ async fn pages_neither_skip_nor_repeat_while_projects_enter_and_leave() {
 }
 
 #[tokio::test]
-async fn projects_that_were_published_in_the_same_moment_are_paged_too() {
+async fn projects_that_were_published_at_the_same_moment_are_paged_too() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     for number in 0..7 {
@@ -96,7 +96,7 @@ async fn the_default_page_has_the_first_twenty_projects() {
         published(&app, &ada, &format!("old {number}")).await;
     }
     for _ in 0..2 {
-        // The first page comes from the store, then from the cache. Both return a cursor for the next page.
+        // The first page comes from Postgres in the first round, and from the cache in the second. Each time it has a cursor.
         let first = app.get("/api/showcase").answer().await.expect(200).json();
         let (rest, end) = page(&app, 20, first["next_cursor"].as_str()).await;
         assert_eq!((names(&first).len(), rest.len(), end), (20, 1, None));
@@ -153,7 +153,7 @@ async fn forget(stores: &Stores) {
     }
 }
 
-/// Reads the first page and one project on every replica, so that both are cached.
+/// Caches the first page and one project, and asserts that every replica serves them from the cache.
 async fn warm(replicas: &[TestApp; 2], slug: &str) {
     forget(&replicas[0].stores).await;
     let one = format!("/api/showcase/{slug}");
@@ -228,7 +228,7 @@ async fn a_project_that_is_removed_while_another_replica_loads_it_is_not_shown()
     for (name, path) in [("Held back", "/api/showcase"), ("Held up", "/api/showcase/held-up")] {
         let project = published(&one, &ada, name).await;
         forget(&stores).await;
-        // The other replica has the row in transit when the project changes.
+        // The project is unpublished while its row is on the way from Postgres to the other replica.
         proxy.set(Mode::HoldAnswersWith(name.as_bytes().to_vec())).await;
         let loading = two.get(path).answer();
         let leaving = async {
@@ -243,7 +243,7 @@ async fn a_project_that_is_removed_while_another_replica_loads_it_is_not_shown()
 }
 
 #[tokio::test]
-async fn only_the_most_requested_pages_are_cached() {
+async fn pages_other_than_the_default_page_are_not_cached() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     for number in 0..3 {
@@ -285,7 +285,7 @@ async fn without_redis_the_showcase_is_read_from_postgres_and_is_correct() {
     assert!(after.since(&before, "cache_errors_total", &KIND) >= 4.0);
     assert_eq!(after.since(&before, "cache_hits_total", &KIND), 0.0);
 
-    // Pending invalidations are flushed before Redis is read again, so the other replica sees them, too.
+    // The proxied replica flushes its pending invalidations before it reads Redis again. The other replica has removed the entries itself.
     redis.set(Mode::Pass).await;
     proxied.until_status(RECOVERY, "ready").await;
     for replica in [proxied, healthy] {
@@ -294,7 +294,7 @@ async fn without_redis_the_showcase_is_read_from_postgres_and_is_correct() {
 }
 
 #[tokio::test]
-async fn a_client_with_the_current_version_gets_304_until_another_project_has_the_slug() {
+async fn a_client_with_the_current_version_gets_304_until_the_project_changes_or_another_has_the_slug() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let path = published(&app, &ada, "One").await;

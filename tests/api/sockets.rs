@@ -10,7 +10,7 @@ use crate::support::socket_client::{Dial, Kind};
 use crate::support::{Ask, RawSocket, Socket, Sockets, TestApp, eventually, when};
 
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
-/// The origin of `PUBLIC_URL`.
+/// The origin of the default `PUBLIC_URL`.
 const OWN_ORIGIN: &str = "http://localhost:8080";
 
 /// The three ways in which clients connect.
@@ -288,7 +288,7 @@ async fn other_methods_and_paths_cannot_connect() {
             assert_eq!(answer.status, 400, "{query} {}", answer.text());
         }
     }
-    // No refused request holds a permit.
+    // After these refusals, a valid request still opens a connection.
     let open: Value = app.get(POLLING).answer().await.expect(200).text()[1..].parse().unwrap();
     assert!(open["sid"].is_string() && open["maxPayload"] == 100_000, "{open}");
     app.assert_unharmed(&before).await;

@@ -1,5 +1,5 @@
-//! Hostile socket traffic: frames and packets that are malformed, too large or too many. Each is answered or ends the connection, and other
-//! clients are unaffected. `sockets_slow` covers clients that are too slow.
+//! Hostile socket traffic: frames and packets that are malformed, too large or too many. The service answers them, ignores them, or ends
+//! their connection; other clients are unaffected. `sockets_slow` covers clients that are too slow.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use crate::support::attack::Fixture;
 use crate::support::raw_socket::{BINARY, CLOSE, PING, TEXT, WEBSOCKET, head};
 use crate::support::{Ask, RawSocket};
 
-/// Time limit for the service to close a connection: shorter than the service's time limit for silent clients.
+/// Time limit for the service to close a connection after bad input. The time limits for silent clients are longer, so they cannot close
+/// it first.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
 /// Packets of Engine.IO and Socket.IO that are malformed, out of place, or that end the connection.
@@ -123,7 +124,7 @@ async fn an_invalid_packet_ends_at_most_its_own_websocket() {
 }
 
 #[tokio::test]
-async fn an_invalid_packet_ends_at_most_its_own_poll() {
+async fn an_invalid_packet_ends_at_most_its_own_polling_connection() {
     let Some(fixture) = Fixture::new(&["--socket-events-per-second=1000"]).await else { return };
     for packet in malformed() {
         for connected in [false, true] {
@@ -172,9 +173,9 @@ async fn an_invalid_frame_closes_its_connection() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large_is_refused_before_it_is_complete() {
+async fn a_message_that_is_too_large_is_refused_even_before_it_is_complete() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
-    // A complete message that is slightly too large; messages whose only frame claims a size but is never completed; one in many fragments.
+    // A complete message slightly above the limit, frames that announce more bytes than they contain, and a message in many fragments.
     let mut whole = fixture.connected().await;
     whole.frame(TEXT, format!("42[\"ping\",\"{}\"]", "x".repeat(100_000)).as_bytes()).await;
     whole.closed().await;
@@ -199,7 +200,7 @@ async fn a_message_that_is_too_large_is_refused_before_it_is_complete() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_413_and_ends_its_poll() {
+async fn a_body_that_is_too_large_is_answered_with_413_and_ends_its_polling_connection() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     for size in [101_000, 10_000_000] {
         let poll = fixture.poll().await;
@@ -237,7 +238,7 @@ async fn concurrent_polls_and_a_second_websocket_do_not_affect_other_clients() {
     other.text("3probe").await;
     one.closed().await;
     other.closed().await;
-    // Another client's identifier, guessed or invalid.
+    // Identifiers that are guessed, invalid or empty.
     for sid in ["AAAAAAAAAAAAAAHs", "x", ""] {
         let (answer, raw) = RawSocket::ask(fixture.app.address, &format!("{WEBSOCKET}&sid={sid}"), &[]).await;
         if answer.status == 101 {
