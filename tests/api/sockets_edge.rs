@@ -1,4 +1,5 @@
-//! Sockets through the real edge with three replicas: every transport, on every replica, whatever happens to the client's replica.
+//! Socket.IO through the real edge with three replicas: every transport, events between replicas, and clients that reconnect after a
+//! replica or the edge stops, or after a reload of the edge. One test stops a replica without an edge.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Fixture {
         join_all(self.replicas.iter().map(TestApp::clients)).await
     }
 
-    /// Asserts that every replica reaches each of these clients, whichever replica they are connected to.
+    /// Makes each replica emit one event, numbered from `first`, and asserts that each of these clients receives every event.
     pub async fn assert_reaches_all(&self, clients: &[Socket], first: u32) {
         for (replica, number) in self.replicas.iter().zip(first..) {
             replica.emit_event(&self.ada, number).await;
@@ -119,7 +120,7 @@ async fn clients_of_a_dead_replica_continue_on_another() {
     let dials = (0..4).flat_map(|_| ways(&sockets, &edge.url()));
     let clients = join_all(dials.map(|(_, dial)| dial.token(&ada.token).reconnecting().connected())).await;
     let on_survivors = async || survivors[0].clients().await + survivors[1].clients().await;
-    eventually("the survivors have counted their clients", async || when(on_survivors().await > 0.0)).await;
+    eventually("a survivor has clients", async || when(on_survivors().await > 0.0)).await;
     program.signal("KILL");
     program.end().await;
     eventually("all clients are connected to the survivors", async || when(on_survivors().await == clients.len() as f64)).await;
@@ -153,8 +154,8 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
         assert!(after <= 2000, "{after}");
         let end = socket.of_kind(Kind::Disconnect)[0].clone();
         assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{received:?}");
-        // No WebSocket ends before the announced time. A polling client may move earlier: when this replica refuses its next poll, the
-        // edge sends the poll to another replica.
+        // No WebSocket ends more than 50 ms before the announced time. A polling client may move earlier: when the leaving replica
+        // refuses the client's next poll, the edge sends the poll to another replica.
         let is_polling = clients.iter().step_by(3).any(|polling| polling.is(socket));
         assert!(is_polling || end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
         assert!(end.message.as_deref().is_some_and(|reason| reason.starts_with("transport")), "{end:?}");
@@ -191,11 +192,11 @@ async fn replicas_are_replaced_one_after_the_other_and_no_client_is_lost() {
 }
 
 #[tokio::test]
-async fn a_client_that_connects_while_a_replica_stops_does_not_wait() {
+async fn a_replica_that_stops_closes_the_connections_of_every_transport_in_time() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::with(&["--drain-delay=0s", "--socket-drain=1s", "--drain-timeout=5s"]).await;
     let ada = app.user("ada").await;
-    // A client that never connects, a polling one, one with a WebSocket, and a raw WebSocket that is not authenticated.
+    // A client that never connects, a polling client, a client with a WebSocket, and a raw WebSocket that is not authenticated.
     let silent = sockets.to(&app.url()).option("autoConnect", json!(false)).open();
     let polling = sockets.to(&app.url()).polling().token(&ada.token).connected().await;
     let upgraded = sockets.connect(&app, &ada.token).await;
@@ -209,9 +210,9 @@ async fn a_client_that_connects_while_a_replica_stops_does_not_wait() {
     assert!(silent.history().is_empty());
 }
 
-/// Asserts that all clients are connected, those over a WebSocket for the second time, and that every replica reaches them.
+/// Asserts that each WebSocket client has reconnected once, that all clients are connected, and that every replica reaches them.
 async fn assert_all_came_back(fixture: &Fixture, clients: &[Socket]) {
-    // The first of every three clients polls. Whether it must reconnect depends on the replica that received its last poll.
+    // The first of every three clients polls. It need not reconnect if its next poll reaches the same replica.
     let over_websocket = || clients.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, socket)| socket);
     eventually("all clients have reconnected", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2)))
         .await;
@@ -247,7 +248,7 @@ async fn the_edge_sends_a_close_frame_before_it_stops_and_clients_return_when_it
 }
 
 #[tokio::test]
-async fn a_reload_of_the_edge_refuses_no_request_and_clients_return_at_once() {
+async fn a_reload_of_the_edge_refuses_no_request_and_clients_reconnect() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let clients = settled(&fixture).await;
     let mut raw = RawSocket::connected(fixture.edge.address, &fixture.ada.token).await;
@@ -255,7 +256,7 @@ async fn a_reload_of_the_edge_refuses_no_request_and_clients_return_at_once() {
     let asking = async || {
         let mut asked = 0;
         while !reloaded.load(Ordering::Relaxed) {
-            // Caddy resets some connections that arrive at this moment. A client retries, as a browser does.
+            // Caddy resets some connections that arrive during the reload. Browsers retry such a request, so this loop does too.
             if let Ok(answer) = fixture.edge.get("/version").header("connection", "close").try_answer().await {
                 answer.expect(200);
                 asked += 1;

@@ -125,7 +125,7 @@ async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
         let received = numbers(socket);
         assert_eq!(received, (received[0]..=last).collect::<Vec<_>>());
     }
-    // The received lines are the stored ones.
+    // The last 50 received lines equal the last 50 stored lines.
     let stored = studio.request(reqwest::Method::GET, &format!("/api/environments/{id}/logs?limit=50")).answer().await.expect(200).json();
     let received: Vec<Value> =
         staying[0].0.events("env:log").into_iter().flat_map(|log| log["entries"].as_array().unwrap().clone()).collect();
@@ -169,7 +169,8 @@ async fn the_log_of_a_deleted_environment_is_no_longer_read() {
     eventually("the log is read", async || when(reads().await > before)).await;
     studio.delete(&id).await.expect(202);
     ada.until("env:status", |status| status["status"] == "deleted").await;
-    // A log with a reader is read every second, as often as the replica polls for new logs to follow.
+    // A log with a reader is read every second, and the replica polls for new logs to follow as often. So five polls without a read
+    // show that no reader is left.
     let polls = async || app.scrape().await.get("db_queries_total", &[("operation", "update"), ("table", "log_streams")]);
     eventually("no reader is left", async || {
         let (read, polled) = (reads().await, polls().await);

@@ -1,5 +1,5 @@
-//! Invalid events: unknown names, wrong payloads, binary payloads, too many at once. Each is refused, counted under a label value that no
-//! client can choose, and affects no other client.
+//! Events of clients. Valid events are answered in order. Events with an unknown name or a wrong or binary payload, and events above the
+//! rate limit, are refused and counted under a label value that no client can choose. They affect no other client.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,8 @@ impl Fixture {
         self.app.scrape().await.since(&self.before, name, labels)
     }
 
-    /// Asserts that both clients are still connected and served, that no error of the service was counted, and that no series was created.
+    /// Asserts that both clients are still connected and served, that no error of the service was counted, and that no `websocket*`
+    /// series was created.
     async fn assert_unharmed(&self) {
         for socket in [&self.ada, &self.neighbour] {
             assert_answers(socket, 99).await;
@@ -116,7 +117,7 @@ async fn extreme_numbers_are_returned() {
 }
 
 #[tokio::test]
-async fn without_an_acknowledgement_nothing_is_answered() {
+async fn without_an_acknowledgement_only_a_valid_event_is_answered() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     fixture.ada.send("nothing", json!({}));
     fixture.ada.send("ping", json!([]));
@@ -147,7 +148,7 @@ async fn a_client_that_sends_too_many_events_gets_an_error_and_no_other_is_affec
     let refused = answers.iter().filter(|answer| answer["error"]["code"] == "too_many_events").count();
     let answered = answers.iter().filter(|answer| answer["server_at"].is_u64()).count();
     assert_eq!(refused + answered, 60, "{answers:?}");
-    // A client may send twice the rate at once. On a slow machine, the limit allows further events in the meantime.
+    // A burst may be twice the rate. On a slow machine, the burst takes longer, so the limit admits more events.
     assert!(answered >= 10 && refused >= 20, "{answered} {refused}");
     assert_eq!(fixture.grown("rate_limited_total", &[("limiter", "socket_events")]).await, refused as f64);
     assert_eq!(fixture.grown("websocket_errors_total", &[("error_type", "too_many_events")]).await, refused as f64);

@@ -17,7 +17,7 @@ const EXPIRY_LIMIT: Duration = Duration::from_secs(6);
 /// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
 
-/// Two replicas, and a user with two sessions. Each session has one client of every kind on each replica.
+/// Two replicas, and a user with two sessions. Each session has one client for each way to connect, on each replica.
 struct Fixture {
     replicas: Vec<TestApp>,
     ada: User,
@@ -168,14 +168,14 @@ async fn a_signal_from_another_replica_logs_clients_out_without_the_database() {
 
 /// If a session ends while the service checks it, its client is refused, or soon disconnected.
 #[tokio::test]
-async fn a_session_that_ends_while_it_is_checked_admits_no_client() {
+async fn a_session_that_ends_while_it_is_checked_keeps_no_client() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
     let here = TestApp::on(&stores, &[]).await;
     let there = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address), "--redis-timeout=20s"]).await;
     there.until_connected_to_bus().await;
-    // The first check of the session reads the cache or the database.
+    // If the session is cached, its first check reads the cache, otherwise the database.
     for is_cached in [true, false] {
         let ada = here.user(&format!("ada-{is_cached}")).await;
         if is_cached {

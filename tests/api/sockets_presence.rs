@@ -39,7 +39,7 @@ impl Crowd {
         socket
     }
 
-    /// The event which says that exactly these users are present.
+    /// The payload of the event that lists exactly these users as present.
     fn presence(&self, users: &[usize]) -> Value {
         let mut ids: Vec<&str> = users.iter().map(|user| self.users[*user].id.as_str()).collect();
         ids.sort_unstable();
@@ -47,7 +47,7 @@ impl Crowd {
         json!({ "project_id": self.project, "users": users })
     }
 
-    /// Waits until the last event says that exactly these users are present.
+    /// Waits until the client's last event lists exactly these users as present.
     async fn until(&self, limit: Duration, socket: &Socket, users: &[usize]) {
         let wanted = self.presence(users);
         crate::support::within(limit, &format!("{users:?} are present"), async || {
@@ -78,13 +78,13 @@ async fn every_user_is_present_once_regardless_of_tabs_and_replicas() {
     crowd.until(ANNOUNCE_LIMIT, &bob, &[0, 1]).await;
     second.leave().await;
     crowd.until(ANNOUNCE_LIMIT, &bob, &[1]).await;
-    // A user's second tab causes no event, neither when it opens nor when it closes.
+    // Other users receive no event when a user opens a second tab, or closes one of two tabs.
     let seen: Vec<Value> = [&[1][..], &[0, 1], &[0, 1, 2], &[0, 1], &[1]].map(|users| crowd.presence(users)).into();
     assert_eq!(bob.events("presence"), seen);
 }
 
 #[tokio::test]
-async fn only_a_new_client_receives_the_list_of_present_users() {
+async fn an_unchanged_list_of_present_users_is_sent_only_to_the_new_client() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let crowd = Crowd::of(&app, &["ada", "bob"]).await;

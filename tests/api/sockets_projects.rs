@@ -43,7 +43,7 @@ impl Team {
         self.ask(app, Method::DELETE, &format!("/members/{}", self.bob.id)).await;
     }
 
-    /// Changes the project and asserts that all subscribers receive the change.
+    /// Changes the project and asserts that these clients receive the change.
     async fn assert_received_by(&self, app: &TestApp, sockets: &[&Socket]) {
         let before: Vec<usize> = sockets.iter().map(|socket| changes(socket).len()).collect();
         self.rename(app, &Uuid::new_v4().to_string()).await;

@@ -1,4 +1,4 @@
-//! Socket clients that are silent or too slow. They are disconnected in time, and other clients are unaffected.
+//! Socket clients that are silent or too slow. They time out, are disconnected, or lose events. Other clients are unaffected.
 
 use std::time::Duration;
 
@@ -32,14 +32,14 @@ async fn a_client_that_never_authenticates_is_disconnected() {
     let polls = join_all((0..20).map(|_| fixture.poll())).await;
     assert_answers(&fixture.honest, 1).await;
     fixture.app.until_clients(1).await;
-    // Wrong tokens do not extend the time limit.
+    // Wrong tokens do not extend the time limit for authentication.
     for socket in &mut silent[..10] {
         socket.text("40{\"token\":\"wrong\"}").await;
         socket.until_text("44").await;
     }
     join_all(silent.iter_mut().map(RawSocket::closed)).await;
     for poll in &polls {
-        eventually("the poll is unknown", async || when(poll.post("3").await == 400)).await;
+        eventually("the polling connection is closed", async || when(poll.post("3").await == 400)).await;
     }
     drop(silent);
     fixture.assert_unharmed().await;
@@ -54,7 +54,7 @@ async fn a_client_that_answers_no_ping_is_disconnected() {
     fixture.app.until_clients(3).await;
     // The client reads everything but answers no ping; the polling client does not even poll.
     while !matches!(socket.next().await, Received::Close(_) | Received::End) {}
-    eventually("both have timed out", async || {
+    eventually("both clients have timed out", async || {
         let timed_out = [("reason", "heartbeat_timeout")];
         when(fixture.app.scrape().await.get("websocket_disconnections_total", &timed_out) == 2.0)
     })
@@ -98,7 +98,7 @@ async fn a_late_poll_receives_the_queue_and_dropped_events_are_counted() {
     fixture.app.emit_events(&fixture.eve, 1, 500, 10).await;
     let has = |received: &str, number: u32| received.contains(&format!("\"number\":{number}}}"));
     let mut received = String::new();
-    eventually("the last queued message arrives", async || {
+    eventually("an event emitted after the first poll arrives", async || {
         received.push_str(&poll.get().await.expect(200).text());
         fixture.app.emit_event(&fixture.eve, 1000).await;
         when(has(&received, 1000))

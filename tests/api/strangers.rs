@@ -1,4 +1,5 @@
-//! Routes that need no account are limited by address, across the fleet and without Redis. Floods of registrations do not affect logins.
+//! Routes that need no account have limits per network. The limit on registrations applies to the whole fleet or, while Redis is down,
+//! to each replica. Floods of registrations do not affect logins.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ async fn assert_registrations_are_limited(app: &TestApp) {
         register_from(app, "203.0.113.1", &format!("first-{number}")).await.expect(201);
     }
     assert_throttled(register_from(app, "203.0.113.1", "one-too-many").await);
-    // The same address behind an address claimed by the client, and in another notation.
+    // The same address: first after an address that the client claims, then in IPv6 notation.
     assert_throttled(register_from(app, "198.51.100.9, 203.0.113.1", "one-too-many").await);
     assert_throttled(register_from(app, "::ffff:203.0.113.1", "one-too-many").await);
     register_from(app, "203.0.113.2", "neighbour").await.expect(201);
@@ -116,7 +117,7 @@ async fn a_registration_that_is_sent_again_counts_again() {
     let send = async || app.post("/api/auth/register").header("idempotency-key", "k-1").json(&body).answer().await;
     let first = send().await.expect(201).json();
     assert_eq!(send().await.expect(201).json(), first);
-    // A repeated registration costs a password hash, too.
+    // A repeated registration also costs password hashes.
     assert_throttled(send().await);
 }
 
@@ -127,7 +128,7 @@ async fn oauth_starts_and_callbacks_are_limited_and_lose_no_flow() {
     let app = TestApp::with(&[&file, &key, "--oauth-per-minute=3"]).await;
     let before = app.settled().await;
     let from = async |address: &str, path: &str| app.get(path).header("x-forwarded-for", address).answer().await;
-    // A stranger's address has three requests in any combination.
+    // Starts and callbacks share the limit of three requests per address.
     from("203.0.113.1", "/api/oauth/google/start").await.expect(303);
     from("203.0.113.1", "/api/oauth/github/start").await.expect(303);
     from("203.0.113.1", "/api/oauth/google/callback?state=forged&code=forged").await.problem(400, "oauth_state_missing");
@@ -138,7 +139,7 @@ async fn oauth_starts_and_callbacks_are_limited_and_lose_no_flow() {
     }
     let after = app.settled().await;
     assert_eq!(after.since(&before, "rate_limited_total", &[("limiter", "oauth_requests")]), 2.0);
-    // A limit of the service is neither a failure of the platform nor a failed authentication.
+    // A refusal by the limit counts as neither a failed start nor a failed callback. Only the forged callback has failed.
     let failed = [("platform", "google"), ("operation", "start"), ("status", "failure")];
     assert_eq!(after.since(&before, "oauth_operations_total", &failed), 0.0);
     let forged = [("platform", "google"), ("operation", "callback"), ("status", "failure")];
@@ -189,7 +190,7 @@ async fn a_flood_of_registrations_does_not_affect_logins() {
     assert!(flood.iter().all(|status| matches!(status, 201 | 503)), "{flood:?}");
 }
 
-/// The OpenAPI description lists 429 for every route with a limit by address.
+/// The OpenAPI description lists 429 for these routes, which have a limit per network.
 #[tokio::test]
 async fn the_limits_are_documented() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! The service, started as `main` does, on a free port.
+//! The service, started in the same way as in `main`, on a free port.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use vitrine::{router, telemetry};
 use super::answer::Ask;
 use super::{Raw, Scrape, Stores, eventually, when};
 
-/// Time limit for every request of a test, whatever has failed: a hang is a failure.
+/// Time limit for each request of [`TestApp`] and for its shutdown, so that a hang fails the test.
 const HANG: Duration = Duration::from_secs(30);
 
 /// A running application.
@@ -31,24 +31,24 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// Starts with new stores, and waits until it is ready.
+    /// Starts an application on new stores, and waits until the application is ready.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// Starts with new stores and extra arguments, and waits until it is ready.
+    /// Starts an application on new stores with extra arguments, and waits until the application is ready.
     pub async fn with(arguments: &[&str]) -> Self {
         Self::on(&Stores::new().await, arguments).await
     }
 
-    /// Starts with test routes in addition to the service's own, and waits until it is ready.
+    /// Starts an application on new stores with test routes and the service's own routes, and waits until the application is ready.
     pub async fn with_routes(routes: OpenApiRouter<AppState>, arguments: &[&str]) -> Self {
         let app = Self::launch(&Stores::new().await, arguments, Some(routes));
         app.until_ready().await;
         app
     }
 
-    /// Starts another replica on these stores, and waits until it is ready.
+    /// Starts another replica on these stores, and waits until the replica is ready.
     pub async fn on(stores: &Stores, arguments: &[&str]) -> Self {
         let app = Self::launch(stores, arguments, None);
         app.until_ready().await;
@@ -75,13 +75,13 @@ impl TestApp {
         eventually("the application is ready", async || when(self.get("/health/ready").answer().await.status == 200)).await;
     }
 
-    /// Waits until readiness returns `ready`, `degraded`, `unready` or `draining`.
+    /// Waits until readiness returns this status: `ready`, `degraded`, `unready` or `draining`.
     pub async fn until_status(&self, limit: Duration, status: &str) {
         let probe = async || when(self.get("/health/ready").answer().await.json()["status"] == status);
         super::within(limit, &format!("readiness returns {status}"), probe).await;
     }
 
-    /// Its base URL.
+    /// The base URL of the application.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -106,7 +106,6 @@ impl TestApp {
         self.request(Method::PATCH, path)
     }
 
-    /// A raw connection.
     pub async fn raw(&self) -> Raw {
         Raw::connect(self.address).await
     }
@@ -117,7 +116,7 @@ impl TestApp {
         Scrape::parse(&answer.text())
     }
 
-    /// A scrape while no other request is in flight, so that all earlier ones have been counted.
+    /// A scrape while no other request is in flight, so that all earlier requests have been counted.
     pub async fn settled(&self) -> Scrape {
         eventually("only the scrape is in flight", async || {
             let scrape = self.scrape().await;
@@ -147,7 +146,7 @@ impl Drop for TestApp {
     }
 }
 
-/// The configuration of a replica on these stores; later arguments override earlier ones.
+/// The configuration of a replica on these stores. `arguments` replace the standard arguments of tests.
 pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
     let standard = [
         ("listen-address", "127.0.0.1:0".to_owned()),
@@ -161,7 +160,7 @@ pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
         ("drain-timeout", "5s".to_owned()),
         ("sim-latency", "5ms".to_owned()),
         ("sim-failure-rate", "0".to_owned()),
-        // All users of a test share one address.
+        // All users of a test share one address, so the limits per network must not refuse them.
         ("registrations-per-minute", "100000".to_owned()),
         ("oauth-per-minute", "100000".to_owned()),
     ];
