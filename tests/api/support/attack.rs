@@ -1,4 +1,4 @@
-//! Hostile socket clients, and an honest one that they must not affect.
+//! Hostile socket clients, and an honest client that they must not affect.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::sockets::assert_answers;
 
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
-/// A replica, an attacker, and an honest client that must not be affected.
+/// A replica, the user of the attackers, and the connected client of an honest user.
 pub struct Fixture {
     pub app: TestApp,
     pub eve: User,
@@ -43,7 +43,7 @@ impl Fixture {
         Poll { app: &self.app, path: format!("{POLLING}&sid={}", open["sid"].as_str().unwrap()) }
     }
 
-    /// Asserts that the attackers' connections are closed, the honest client is connected, and no error was counted.
+    /// Waits until the attackers' connections are closed, and asserts that the honest client is connected and that no failure was counted.
     pub async fn assert_unharmed(&self) {
         assert_answers(&self.honest, 99).await;
         self.app.assert_unharmed(&self.before).await;

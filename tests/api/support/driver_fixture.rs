@@ -1,4 +1,4 @@
-//! An environment driver behind its `Engine`, in a namespace that belongs to one test and is removed with it.
+//! An environment driver behind its `Engine`, in a namespace of one test. After the test, the containers of the namespace are removed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -23,9 +23,9 @@ use super::{Scrape, Stores, eventually};
 
 /// Long enough for any call to succeed on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The simulated driver without latency and failures, and a database that may be busy with other tests.
+/// Arguments: no simulated latency or failures, and long time limits, because other tests may keep the database busy.
 const QUICK: [&str; 6] = [
-    // Makes the engine's own messages appear in the log.
+    // At this level, the docker driver logs the engine's error messages.
     "--log=info",
     "--sim-latency=0s",
     "--sim-failure-rate=0",
@@ -33,7 +33,7 @@ const QUICK: [&str; 6] = [
     "--database-acquire-timeout=20s",
     "--database-statement-timeout=20s",
 ];
-/// The image that every engine of a test has.
+/// The image that every engine under test has.
 pub const IMAGE: Image = Image::Busybox;
 
 /// A driver and its metrics.
@@ -85,12 +85,12 @@ impl DriverFixture {
         Self { engine, exporter, config, stores, db, _made: made }
     }
 
-    /// Another driver of the same namespace, as another replica has it, with the same metrics.
+    /// A second driver of the same namespace, as on another replica. Both drivers share their metrics.
     pub fn replica(&self) -> Engine {
         self.engine(&self.config, TIMEOUT)
     }
 
-    /// A driver that never responds, with this time limit for calls and the same metrics.
+    /// A driver that never responds, with this time limit for calls. It shares the metrics of this fixture.
     pub async fn silent(&self, timeout: Duration) -> (Engine, FakeEngine) {
         let fake = FakeEngine::start(Mode::Hang).await;
         let docker_host = fake.host().parse().unwrap();
@@ -134,7 +134,7 @@ impl DriverFixture {
         self.until_ready(environment, since).await;
     }
 
-    /// Waits until the container has written a line after `since`; before that it may not handle signals yet.
+    /// Waits until the container has written a line after `since`. Before its first line, the program may not handle signals.
     pub async fn until_ready(&self, environment: Uuid, since: OffsetDateTime) {
         take(&mut self.lines(environment, since).await, 1).await;
     }
@@ -190,7 +190,7 @@ impl DriverFixture {
     }
 }
 
-/// Whether there is an engine to test with; prints a line if there is none.
+/// Whether `DOCKER_HOST` names an engine to test with; prints a line if it does not.
 pub fn has_engine() -> bool {
     let has = std::env::var_os("DOCKER_HOST").is_some();
     if !has {
@@ -226,7 +226,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// `None` for a fake engine, which keeps nothing.
+    /// `None` for an engine other than the one at `DOCKER_HOST`: a fake engine needs no clean-up.
     pub fn of(config: &Config) -> Option<Self> {
         let is_real = std::env::var("DOCKER_HOST").is_ok_and(|host| host == config.docker_host.as_str());
         is_real.then(|| Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() })

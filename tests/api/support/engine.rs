@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub enum Mode {
     /// Like a real engine.
     Answer,
-    /// Its socket exists but nothing listens; open connections are closed.
+    /// It has closed its connections and no longer listens, but its socket still exists.
     Refuse,
     /// Like `Refuse`, but the socket does not exist.
     NoSocket,
@@ -54,7 +54,7 @@ struct Made {
 
 enum Reply {
     Complete(String),
-    /// The log of a container that writes nothing until it stops.
+    /// An empty log, which ends as soon as the container with this name is not running.
     Follow(String),
 }
 

@@ -45,13 +45,13 @@ impl<'a> Studio<'a> {
         id
     }
 
-    /// Opens a session in a running environment.
+    /// Opens a session in a running environment and returns its identifier.
     pub async fn session(&self, environment: &str, kind: &str) -> String {
         let open = self.request(Method::POST, &format!("/api/environments/{environment}/sessions"));
         open.json(&json!({ "type": kind })).answer().await.expect(201).json()["id"].as_str().unwrap().to_owned()
     }
 
-    /// `start`, `stop` or `restart`.
+    /// Requests `start`, `stop` or `restart`.
     pub async fn operate(&self, id: &str, operation: &str) -> Answer {
         self.request(Method::POST, &format!("/api/environments/{id}/{operation}")).answer().await
     }
@@ -64,7 +64,7 @@ impl<'a> Studio<'a> {
         self.request(Method::DELETE, &format!("/api/environments/{id}")).answer().await
     }
 
-    /// Waits until an environment has this status and returns it.
+    /// Waits until an environment has this status, and returns the environment.
     pub async fn until(&self, id: &str, status: &str) -> Value {
         eventually(&format!("environment {id} is {status}"), async || {
             let now = self.read(id).await.json();

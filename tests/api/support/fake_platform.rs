@@ -1,4 +1,4 @@
-//! Fake platform APIs that identify the users of Mastodon and X, and answer everything else as a test demands.
+//! A fake of the platforms' APIs. Its responses about the account on Mastodon and on X are fixed; a test sets all other responses.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use super::Platforms;
 
 type Responder = Box<dyn Fn() -> Response + Send>;
 
-/// A fake of all platform APIs.
+/// A server in place of the APIs of all platforms.
 pub struct FakePlatform {
     address: SocketAddr,
     responder: Arc<Mutex<Responder>>,
@@ -35,7 +35,7 @@ impl FakePlatform {
         Self { address, responder, serving }
     }
 
-    /// Sets the response to all other requests from now on.
+    /// Sets the response to all requests from now on, except those for the account on Mastodon or X.
     pub fn respond<R: IntoResponse>(&self, answer: impl Fn() -> R + Send + 'static) {
         *self.responder.lock().unwrap() = Box::new(move || answer().into_response());
     }

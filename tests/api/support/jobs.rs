@@ -44,7 +44,7 @@ impl Work {
         Ok(tx.commit().await?)
     }
 
-    /// The number of the attempt.
+    /// The number of attempts so far, including the current one.
     pub async fn attempt(&self) -> i32 {
         let mut conn = self.db.acquire().await.unwrap();
         let select = sqlx::query("SELECT attempts FROM jobs WHERE died_at IS NULL AND payload ->> 'name' = $1").bind(self.name.clone());
@@ -69,7 +69,7 @@ impl Gate {
         Self { reached: Arc::default(), open: Arc::new(Semaphore::new(0)) }
     }
 
-    /// Called by a handler: reports its arrival and waits.
+    /// Reports the calling handler's arrival and waits.
     pub async fn pass(&self) {
         self.reached.notify_one();
         self.open.acquire().await.unwrap().forget();
@@ -167,11 +167,11 @@ impl Fixture {
         Self { stores, db, queue: Queue::default() }
     }
 
-    /// A path to Postgres through a proxy that can fail.
+    /// Starts a proxy in front of Postgres; the proxy fails on demand.
     pub async fn proxy(&self, mode: Mode) -> Way {
         let proxy = Proxy::before(&self.stores.database_url(), mode).await;
         let database = through("database-url", &self.stores.database_url(), proxy.address);
-        // Short, because tests wait for these timeouts, but longer than a busy machine needs.
+        // Short, because tests wait until these limits are reached, but longer than a busy machine needs.
         Way { proxy, arguments: vec![database, "--database-acquire-timeout=4s".to_owned(), "--database-statement-timeout=3s".to_owned()] }
     }
 
@@ -271,14 +271,14 @@ impl Replica {
         Self { runtime: Some(runtime), queue, workers, exporter }
     }
 
-    /// Stops the replica abruptly, as a power failure does.
+    /// Stops the replica abruptly, as SIGKILL does.
     pub fn kill(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 
-    /// Stops its only thread, as SIGSTOP does, until the returned sender is dropped.
+    /// Blocks the replica's only thread, as SIGSTOP does, until the returned sender is dropped.
     pub async fn freeze(&self) -> mpsc::Sender<()> {
         let (thaw, frozen) = mpsc::channel::<()>();
         let is_frozen = Arc::new(Notify::new());
@@ -301,7 +301,7 @@ impl Replica {
         &self.queue
     }
 
-    /// Waits until exactly these numbers of attempts have ended with these outcomes.
+    /// Waits until as many attempts have ended as expected in total, and asserts the number of attempts with each of these outcomes.
     pub async fn until_attempts(&self, expected: &[(&str, u32)]) {
         let all = f64::from(expected.iter().map(|(_, count)| count).sum::<u32>());
         eventually("the attempts have ended", async || when(self.scrape().get("jobs_total", &[]) >= all)).await;

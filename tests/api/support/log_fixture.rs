@@ -36,7 +36,7 @@ pub struct Replica {
     /// The live logs of this replica.
     pub live: Live,
     pub follower: Follower,
-    /// Environments reported as ended although they should run, once per report.
+    /// Environments whose output ended although their status is running: one entry per report of the follower.
     pub ended: Arc<Mutex<Vec<Uuid>>>,
     pub following: AbortOnDropHandle<()>,
     _hearing: AbortOnDropHandle<()>,
@@ -50,13 +50,13 @@ impl Fixture {
     pub async fn new(environments: usize, lines_per_second: u32, arguments: &[&str]) -> Self {
         let stores = Stores::new().await;
         let sim = ["--sim-latency=0s".to_owned(), "--sim-failure-rate=0".to_owned(), format!("--sim-lines-per-second={lines_per_second}")];
-        // Keeps all lines however long a busy machine takes, because they are compared at the end.
+        // Keeps all lines, because they are compared at the end. On a busy machine, a test may write more lines than the default limit.
         let keeps_all = !arguments.iter().any(|argument| argument.starts_with("--log-lines-kept="));
         let kept = keeps_all.then(|| "--log-lines-kept=10000000".to_owned());
         let given = arguments.iter().map(|argument| (*argument).to_owned());
         let arguments: Vec<String> = sim.into_iter().chain(kept).chain(given).collect();
         let (mut config, exporter) = (configured(&stores, &arguments), Exporter::default());
-        // The fixture itself is not tested against outages; the replicas keep their shorter limit.
+        // Outages are tested on the replicas, which keep the shorter limit. The fixture's own statements must not fail on a busy machine.
         config.database_acquire_timeout = Duration::from_secs(30);
         let db = Db::new(&config, exporter.metrics()).unwrap();
         db.migrate(|_| ()).await.unwrap();
@@ -148,7 +148,7 @@ impl Fixture {
         (replica, proxy)
     }
 
-    /// The lines of a container's current run, up to its end or the first `limit`.
+    /// The lines of a container's current or last run: all until its end, or the first `limit`.
     pub async fn written(&self, environment: Uuid, limit: usize) -> Vec<Line> {
         let lines = self.engine.logs(environment, OffsetDateTime::UNIX_EPOCH).await.unwrap();
         lines.take(limit).map(Result::unwrap).collect().await
@@ -167,7 +167,7 @@ impl Fixture {
                 .await
                 .unwrap();
         let first = rows.first().map_or(1, |row| row.0);
-        assert!(rows.iter().zip(first..).all(|(row, number)| row.0 == number), "a line is missing or stored twice");
+        assert!(rows.iter().zip(first..).all(|(row, number)| row.0 == number), "the numbers of the stored lines have a gap");
         let last = rows.last().map_or(0, |row| row.0);
         (first..=last, rows.into_iter().map(|row| (LogStream::named(&row.1).unwrap(), row.2)).collect())
     }
@@ -176,7 +176,7 @@ impl Fixture {
         eventually("the lines are stored", async || when(self.stored(environment).await.1.len() >= entries)).await;
     }
 
-    /// Waits until no replica follows any log. By then, the last lines of stopped containers are stored.
+    /// Waits until no replica follows any log. By then, the last lines of a stopped container are stored, unless its follower was killed.
     pub async fn until_released(&self) {
         eventually("the claims are released", async || when(self.followed().await == 0)).await;
     }
@@ -185,7 +185,7 @@ impl Fixture {
         self.stores.count("SELECT count(*) FROM log_streams WHERE followed_until > now()").await
     }
 
-    /// Stops everything and asserts that every written line was stored and counted exactly once.
+    /// Stops all environments and asserts that every written line was stored and counted exactly once.
     pub async fn assert_complete(&self, replicas: &[&Replica]) {
         for environment in &self.environments {
             self.stop(*environment).await;

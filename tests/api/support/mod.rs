@@ -1,4 +1,4 @@
-//! Fixtures of the tests: an application, its users, a scrape, a raw client, a proxy that fails on demand.
+//! Fixtures of the tests, such as an application, its users, a scrape, a raw client and a proxy that fails on demand.
 
 pub mod answer;
 pub mod app;
@@ -45,11 +45,11 @@ pub use socket_client::{Socket, Sockets};
 pub use stores::Stores;
 pub use users::User;
 
-/// Long, because the machine may be busy with other tests. It only ends tests that hang.
+/// Long, because the machine may be busy with other tests. Only tests that fail wait this long.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// The promised limit for the recovery after a store has returned.
+/// The promised limit for the recovery after a store has returned. Tests use it, too, as the limit for the detection of a failure.
 pub const RECOVERY: Duration = Duration::from_secs(5);
-/// Arguments for tests in which many requests wait for one row: on a busy machine this takes longer than a request may wait by default.
+/// Arguments for tests in which many requests wait for one row: on a busy machine, they wait longer than the default limits.
 pub const LONG_TIMEOUTS: [&str; 2] = ["--database-acquire-timeout=9s", "--database-statement-timeout=9s"];
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -75,7 +75,7 @@ pub fn when(condition: bool) -> Option<()> {
     condition.then_some(())
 }
 
-/// A loopback address on which no other program listens, so that its ports stay free.
+/// A random loopback address. Other programs hardly ever use the same address, so its ports stay free.
 pub fn own_loopback() -> Ipv4Addr {
     let [a, b, c] = rand::random::<[u8; 3]>();
     Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254))

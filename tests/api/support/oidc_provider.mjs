@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 
 const [clientId, clientSecret, redirectUri] = process.argv.slice(2);
 const installed = createRequire(`${process.env.OIDC_PROVIDER}/`).resolve('oidc-provider');
-// The provider's warnings about its configuration must not precede the issuer.
+// The package writes notices with `console.info` to standard output, where the issuer must come first.
 console.info = console.error;
 const { default: Provider } = await import(pathToFileURL(installed));
 
@@ -55,7 +55,7 @@ const provider = new Provider(issuer, {
   issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
   expiresWithSession: () => false,
   rotateRefreshToken: true,
-  // The package's default keys are public.
+  // The package's default keys are public, so each process generates its own.
   jwks: { keys: [generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
 });

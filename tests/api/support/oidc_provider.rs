@@ -1,4 +1,4 @@
-//! A real OIDC provider in a process of its own, and a user who logs in there. `oidc_provider.mjs` configures it; the simulator
+//! A real OIDC provider in a process of its own, and a user who logs in there. `oidc_provider.mjs` configures the provider. The simulator
 //! simulates platforms that fail or lie.
 
 use std::io::{BufRead, BufReader};
@@ -12,9 +12,9 @@ use url::Url;
 
 use super::{Answer, Ask};
 
-/// The variable with the folder `node_modules` of the provider's library.
+/// The variable that names the folder `node_modules` with the npm package `oidc-provider`.
 const VARIABLE: &str = "OIDC_PROVIDER";
-/// Limit of pages between an authorization request and its end: login and consent, each with two redirects.
+/// Maximum number of redirects and forms from an authorization request to its end: more than login and consent need.
 const STEPS: usize = 10;
 
 /// A running provider with one client; dropping it stops it.
@@ -27,7 +27,7 @@ pub struct OidcProvider {
 }
 
 impl OidcProvider {
-    /// Starts a provider whose client has this redirect URI. Without its library, prints a line and returns `None`.
+    /// Starts a provider whose client has this redirect URI. If [`VARIABLE`] is not set, prints a line and returns `None`.
     pub async fn start(redirect_uri: &str) -> Option<Self> {
         let Some(library) = std::env::var_os(VARIABLE) else {
             eprintln!("SKIPPED: {VARIABLE} is not set: logins are NOT tested with a real provider");
@@ -49,7 +49,7 @@ impl OidcProvider {
         Some(Self { process, issuer, client_id, client_secret, redirect_uri: redirect_uri.to_owned() })
     }
 
-    /// Its table for the file of platforms, without the header.
+    /// The provider's table for the file of platforms, without the table's header.
     pub fn settings(&self) -> String {
         let Self { issuer, client_id, client_secret, .. } = self;
         format!(

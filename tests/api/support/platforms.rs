@@ -15,7 +15,7 @@ use super::{Answer, Ask, TestApp};
 
 /// The default public URL of an application.
 const PUBLIC_URL: &str = "http://localhost:8080";
-/// The key with which tests seal tokens.
+/// The key with which the tested applications seal tokens.
 pub const TOKEN_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// All six platforms, and the file that configures them for an application.
@@ -43,7 +43,7 @@ impl Platforms {
         [format!("--platforms-file={}", self.file.display()), format!("--token-keys={TOKEN_KEY}")]
     }
 
-    /// Changes the file of platforms; for applications that start later.
+    /// Changes the file of platforms. Only applications that start later read the change.
     pub fn rewrite(&self, change: impl FnOnce(String) -> String) {
         std::fs::write(&self.file, change(std::fs::read_to_string(&self.file).unwrap())).unwrap();
     }
@@ -54,14 +54,14 @@ impl Platforms {
         self.client.put(url).json(&knobs).answer().await.expect(200);
     }
 
-    /// An event count of a platform.
+    /// How often an event, such as `refreshes`, has occurred at a platform.
     pub async fn count(&self, platform: &str, what: &str) -> u64 {
         let counts = self.client.get(self.simulator.url("counts")).answer().await.expect(200).json();
         counts[platform][what].as_u64().unwrap_or_else(|| panic!("no {what}: {counts}"))
     }
 
-    /// Revokes a token of a linked account at the platform, without notice to the application: for `access` only the access token, for
-    /// `refresh` all tokens of the same grant.
+    /// Revokes a token of a linked account at the platform, without notice to the application. With `access`, only the access token is
+    /// revoked; with `refresh`, all tokens of the grant.
     pub async fn revoke(&self, app: &TestApp, platform: &str, token: &str) {
         let select =
             "SELECT id::text, CASE WHEN $2 = 'access' THEN access_token ELSE refresh_token END FROM social_accounts WHERE platform = $1";
@@ -138,7 +138,7 @@ impl Browser {
         self.client.request(method, url).header("cookie", cookies.join("; "))
     }
 
-    /// Sends a GET to the application, as one of its pages would.
+    /// Sends a GET with the browser's cookies to the application.
     pub async fn get(&mut self, app: &TestApp, path: &str) -> Answer {
         let answer = self.request(Method::GET, &format!("http://{}{path}", app.address)).answer().await;
         self.keep_cookies(&answer);
@@ -156,7 +156,7 @@ impl Browser {
         }
     }
 
-    /// Starts at the application and returns the URL to which it redirects the browser.
+    /// Starts an authorization at the application and returns the URL of the platform to which the application redirects.
     pub async fn start(&mut self, app: &TestApp, platform: &str) -> String {
         self.start_for(app, platform, "/api/auth/me").await
     }
@@ -166,7 +166,8 @@ impl Browser {
         answer.header("location").to_owned()
     }
 
-    /// Approves or denies on a platform's page and returns the URL to which it redirects the browser, as a path of the application.
+    /// Submits the form of a platform's page. Approves, unless `more` sets `decision`. Returns the path of the application to which the
+    /// platform redirects.
     pub async fn decide(&self, location: &str, account: &str, more: &[(&str, &str)]) -> String {
         let url = Url::parse(location).unwrap();
         let (page, asked) = (format!("{}{}", url.origin().ascii_serialization(), url.path()), url.query().unwrap_or_default());
@@ -181,13 +182,13 @@ impl Browser {
         back.strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("not a redirect to the application: {back}")).to_owned()
     }
 
-    /// Goes to the platform and stops before the redirect back.
+    /// Approves at the platform and returns the application's path of the redirect back, without following it.
     pub async fn until_back(&mut self, app: &TestApp, platform: &str, account: &str) -> String {
         let location = self.start(app, platform).await;
         self.decide(&location, account, &[]).await
     }
 
-    /// Goes to the platform and back, and returns the application's last response.
+    /// Approves at the platform, follows the redirect back and returns the application's response.
     pub async fn visit(&mut self, app: &TestApp, platform: &str, account: &str) -> Answer {
         let back = self.until_back(app, platform, account).await;
         self.get(app, &back).await
@@ -203,7 +204,7 @@ impl Browser {
         self.get(app, "/api/accounts").await.expect(200).json()["items"].as_array().unwrap().clone()
     }
 
-    /// The linked account of a platform.
+    /// The linked account of a platform; `Null` if there is none.
     pub async fn account(&mut self, app: &TestApp, platform: &str) -> Value {
         let accounts = self.accounts(app).await;
         accounts.into_iter().find(|account| account["platform"] == platform).unwrap_or(json!(null))
@@ -214,7 +215,7 @@ impl Browser {
         format!("/api/accounts/{}", self.account(app, platform).await["id"].as_str().unwrap())
     }
 
-    /// Sends a change to the application, as one of its pages would.
+    /// Sends a request with this method and the browser's cookies to the application.
     pub async fn send(&mut self, app: &TestApp, method: Method, path: &str) -> Answer {
         let answer = self.request(method, &format!("http://{}{path}", app.address)).answer().await;
         self.keep_cookies(&answer);

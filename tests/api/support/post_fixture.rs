@@ -1,4 +1,4 @@
-//! An author with a published project, and the posts about it.
+//! An author with a published project, and the posts about the project.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -69,7 +69,8 @@ impl<'a> PostFixture<'a> {
         post["deliveries"].as_array().unwrap().iter().find(|delivery| delivery["platform"] == platform).unwrap().clone()
     }
 
-    /// Waits until a delivery has this status; for `pending`, until an attempt has ended and another one is scheduled.
+    /// Waits until a delivery has this status; for `pending`, until an attempt has ended and another one is scheduled. Panics if the
+    /// delivery ends with another status.
     pub async fn until(&self, id: &str, platform: &str, status: &str) -> Value {
         eventually(&format!("the delivery to {platform} is {status}"), async || {
             let delivery = self.delivery(id, platform).await;
@@ -80,7 +81,7 @@ impl<'a> PostFixture<'a> {
         .await
     }
 
-    /// As [`Self::until`], but without the pauses between attempts.
+    /// Waits until a delivery has this status, and shortens the pauses between attempts with [`Self::hurry`].
     pub async fn until_hurried(&self, id: &str, platform: &str, status: &str) -> Value {
         eventually(&format!("the delivery to {platform} is {status}"), async || {
             self.hurry().await;

@@ -61,18 +61,18 @@ impl Program {
         Self { child, lines, address }
     }
 
-    /// Sends a signal by its name.
+    /// Sends the signal with this name, such as `TERM`.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits until it has exited on its own.
+    /// Waits until the process has exited, without killing it.
     pub async fn end(&mut self) -> ExitStatus {
         eventually("the program exits", async || self.child.try_wait().unwrap()).await
     }
 
-    /// Its log so far.
+    /// The replica's log so far.
     pub fn log(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }

@@ -39,12 +39,12 @@ impl Raw {
         self.stream.write_all(bytes.as_ref()).await
     }
 
-    /// One response to a request other than HEAD; the rest remains buffered.
+    /// One response to a request other than HEAD; later input remains buffered.
     pub async fn answer(&mut self) -> Answer {
         self.answer_to("GET").await.expect("no response")
     }
 
-    /// One response to a request with this method; `None` when the connection ends before it.
+    /// One response to a request with this method; `None` when the connection ends before the end of the headers.
     pub async fn answer_to(&mut self, method: &str) -> Option<Answer> {
         let head = self.until(b"\r\n\r\n").await?;
         let head = String::from_utf8(head).expect("the head is not text");
@@ -72,7 +72,7 @@ impl Raw {
         std::mem::take(&mut self.read)
     }
 
-    /// Waits until `needle` has arrived and returns everything up to its end.
+    /// Waits for `needle` and returns the input up to the end of `needle`; `None` when the connection ends first.
     pub async fn until(&mut self, needle: &[u8]) -> Option<Vec<u8>> {
         loop {
             if let Some(at) = self.read.windows(needle.len()).position(|window| window == needle) {
@@ -98,7 +98,7 @@ impl Raw {
         }
     }
 
-    /// This many bytes; `None` when the connection ends before them.
+    /// The next `length` bytes; `None` when the connection ends before them.
     pub async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.read.len() < length {
             if !self.more().await {
@@ -109,7 +109,7 @@ impl Raw {
     }
 
     async fn exactly(&mut self, length: usize) -> Vec<u8> {
-        self.take(length).await.unwrap_or_else(|| panic!("the response's body is incomplete: {length}"))
+        self.take(length).await.unwrap_or_else(|| panic!("the response's body is incomplete: expected {length} bytes"))
     }
 
     async fn more(&mut self) -> bool {
