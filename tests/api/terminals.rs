@@ -1,4 +1,5 @@
-//! Terminals of sessions over Socket.IO: input, output, access and closing. The tests in `terminals_engine` need a real engine.
+//! Terminals of sessions over Socket.IO: input, output, access and closing. The tests that need a real container engine are in
+//! `terminals_engine`.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ impl<'a> At<'a> {
         eventually(&format!("the terminal shows {text:?}"), async || when(self.screen().contains(text))).await;
     }
 
-    /// Waits until the terminal closes and returns the reason; asserts that it closes only once.
+    /// Waits until the terminal closes, and returns the reason; asserts that only one closing was reported.
     async fn ended(&self) -> String {
         let mine = |closed: &Value| closed["session_id"] == *self.session;
         let closed = self.socket.until("session:closed", mine).await;
@@ -175,7 +176,7 @@ async fn invalid_and_forbidden_requests_are_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_connection_can_open_eight_terminals() {
+async fn a_connection_can_open_at_most_eight_terminals() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
@@ -265,7 +266,7 @@ async fn closing_a_session_closes_its_terminals_on_every_replica() {
     on_this_replica.types("echo mine\r").await;
     on_this_replica.sees("\nmine\r\n").await;
     on_the_other.sees(PROMPT).await;
-    assert!(!on_the_other.screen().contains("mine"), "a shell must belong to its socket alone");
+    assert!(!on_the_other.screen().contains("mine"), "the output of a shell must reach only its own socket");
     studio.request(Method::DELETE, &format!("/api/sessions/{session}")).answer().await.expect(204);
     assert_eq!((on_this_replica.ended().await, on_the_other.ended().await), ("closed".to_owned(), "closed".to_owned()));
     unaffected.types("echo on\r").await;

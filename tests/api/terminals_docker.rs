@@ -1,4 +1,4 @@
-//! Behaviour of terminals that needs a real engine: running programs, and their complete removal.
+//! Terminals of the `docker` driver, on a real container engine: bytes in both directions, backpressure, and the end of all programs.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn a_terminal_without_a_client_ends_with_all_of_its_processes() {
     for seconds in ["4711", "4712", "4714"] {
         eventually("the program is running", async || when(asleep(&fixture, environment, seconds).await == 1)).await;
     }
-    assert_eq!(sessions(&fixture, environment).await, 4, "each terminal and its guard must have a session");
+    assert_eq!(sessions(&fixture, environment).await, 4, "each terminal and each guard must have a session of its own");
     drop(left);
     eventually("one terminal has ended", async || when(sessions(&fixture, environment).await == 2)).await;
     for seconds in ["4711", "4712", "4713", "4714"] {
@@ -62,7 +62,7 @@ async fn a_terminal_that_is_dropped_while_it_opens_leaves_no_process() {
 }
 
 #[tokio::test]
-async fn the_guard_of_a_shell_exits_with_it() {
+async fn the_guard_of_a_shell_exits_with_the_shell() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let mut at = open(&fixture, environment).await;
@@ -81,7 +81,8 @@ async fn every_byte_passes_immediately_in_both_directions() {
     let mut at = open(&fixture, environment).await;
     at.types("stty raw -echo; echo rea''dy; cat\r").await;
     at.sees("ready\n").await;
-    // Bytes that begin frames of the engine, and bytes with which its clients detach.
+    // Bytes that some layer could interpret: headers of the engine's frames, Docker's default keys to detach (0x10 0x11), Ctrl-C, Ctrl-D,
+    // and invalid UTF-8.
     for bytes in [&b"\0\0\0\0\x7f\x7f\x7f\x7f"[..], b"\x01", b"\x02", b"\x10", b"\x10\x11", b"\x03\x04", b"\xff\xfe\x80"] {
         at.input.write(bytes).await.unwrap();
         at.sees(bytes).await;

@@ -1,4 +1,5 @@
-//! Terminals of sessions over Socket.IO, on a real engine: a program ends with its client, and waits while its client does not read.
+//! Terminals of sessions over Socket.IO, on a real container engine: a program ends when its client disconnects, and waits while the
+//! client does not read.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,14 +11,15 @@ use crate::support::socket_client::Sockets;
 use crate::support::{Stores, Studio, TestApp, eventually, when};
 use crate::terminals::{At, sized, statuses, typed};
 
-/// The service on a real engine, and the namespace that cleans up after it.
+/// The service with the `docker` driver, the namespace that removes its containers when dropped, and a client of the engine. `None`
+/// without an engine.
 async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
     if !has_engine() {
         return None;
     }
     let stores = Stores::new().await;
     let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    // Pings are rare, because the service disconnects a client whose queue is full when a ping is due, and one of the tests fills a queue.
+    // Pings are rare, because one test fills the queue of a client. The service would disconnect that client when a ping is due.
     let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s", "--socket-ping-interval=1m"];
     let config = configuration(&stores, &arguments);
     let made = Namespace::of(&config)?;
@@ -25,7 +27,7 @@ async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
     Some((TestApp::on(&stores, &arguments).await, made, client))
 }
 
-/// The command lines of a container's processes, as the engine reports them.
+/// The processes of a container with their command lines, as the engine reports them.
 async fn processes(client: &bollard::Docker, container: &str) -> String {
     let top = client.top_processes(container, None::<bollard::query_parameters::TopOptions>).await.unwrap();
     top.processes.unwrap_or_default().into_iter().flatten().collect::<Vec<_>>().join("\n")
@@ -50,7 +52,7 @@ async fn a_socket_that_is_gone_leaves_no_program_behind() {
     ada.kill();
     eventually("one program has ended", async || when(asleep().await == 1)).await;
     assert_eq!(tab.emit("session:close", json!({ "session_id": closed })).await, json!({}));
-    // A terminal and its programs end one after the other.
+    // The script of a terminal and its program need not end at the same moment, so the probe waits for both.
     eventually("no process is left", async || {
         let running = processes(&client, &container).await;
         when(!running.contains("terminal-") && !running.contains("sleep 4711"))
@@ -67,7 +69,7 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     let environment = studio.running("web").await;
     let session = studio.session(&environment, "shell").await;
     let mut ada = RawSocket::slow(app.address, &studio.user.token).await;
-    // Answers the ping that arrived meanwhile.
+    // Answers the first ping. The service sends it when the connection opens, and `slow` skips it.
     ada.text("3").await;
     ada.text(&format!("42{}", json!(["session:open", sized(&session, 80, 24)]))).await;
     ada.until_text("42[\"session:output\"").await;
@@ -81,7 +83,7 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     .await;
     let sent_unread = looks[looks.len() - 1];
 
-    // Includes the first output, which arrived earlier.
+    // `events` includes the first output, which `until_text` has read.
     let (mut events, mut unread) = (1.0, 0);
     let mut screen = String::new();
     let last = format!("\n{LINES}\n");

@@ -1,5 +1,5 @@
-//! The limits on failed logins: per account and per address, across the fleet, and without Redis. `known_clients` covers known clients,
-//! `throttle_windows` the exact timing, and `strangers` routes that need no account.
+//! The limits on failed and on concurrent logins: per account and per address, across the fleet, and without Redis. `known_clients` tests
+//! known clients, `throttle_windows` tests the exact timing, and `strangers` tests routes that need no account.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -22,7 +22,8 @@ async fn login_from(app: &TestApp, forwarded: &str, email: &str) -> Answer {
     app.post("/api/auth/login").header("x-forwarded-for", forwarded).json(&body).answer().await
 }
 
-/// Asserts that exactly three wrong passwords are checked, whatever the case of the e-mail address.
+/// Asserts that an account is throttled after exactly three wrong passwords, whatever the case of the e-mail address and the spaces
+/// around it.
 async fn assert_limit_of_three(app: &TestApp) {
     app.register("ada@example.com").await;
     app.register("bob@example.com").await;
@@ -108,7 +109,7 @@ async fn a_right_password_does_not_count_as_an_attempt_while_redis_is_down() {
 }
 
 #[tokio::test]
-async fn fifty_wrong_passwords_at_once_do_not_pass_the_limit() {
+async fn fifty_wrong_passwords_at_once_do_not_exceed_the_limit() {
     let app = TestApp::with(&["--login-attempts-per-account=4"]).await;
     app.register("ada@example.com").await.expect(201);
     let answers = join_all((0..50).map(|_| app.login("ada@example.com", WRONG))).await;
@@ -117,14 +118,14 @@ async fn fifty_wrong_passwords_at_once_do_not_pass_the_limit() {
     assert_throttled(app.login("ada@example.com", PASSWORD).await);
 }
 
-/// Correct passwords leave no trace. Previously, each refused login stayed counted, so that correct passwords alone locked the account for
-/// a quarter of an hour.
+/// Asserts that concurrent logins with the correct password count no failure. If refused logins were counted, correct passwords alone
+/// could lock the account.
 async fn assert_right_passwords_leave_no_trace(app: &TestApp) {
     app.register("ada@example.com").await.expect(201);
     for _round in 0..3 {
         for answer in join_all((0..20).map(|_| app.login("ada@example.com", PASSWORD))).await {
             match answer.status {
-                // On a busy machine, a login may wait longer than two seconds for its password check.
+                // On a busy machine, a password check may have to wait more than two seconds. The service then refuses the login.
                 200 | 503 => {}
                 _ => assert_eq!(answer.problem(429, "too_many_attempts").header("retry-after"), "1"),
             }
@@ -209,7 +210,7 @@ async fn neither_addresses_nor_e_mails_are_kept_in_redis() {
     login_from(&app, "203.0.113.77", "secretive@example.com").await.problem(401, "invalid_credentials");
     let mut redis = app.stores.redis().await;
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", app.stores.prefix())).query_async(&mut redis).await.unwrap();
-    // Failures for this account from this address, for this account from all strangers, and from this address for all accounts.
+    // Three keys count failures: this account from this address, this account from all strangers, all accounts from this address.
     assert_eq!(keys.len(), 3, "{keys:?}");
     for key in &keys {
         assert!(!key.contains("203.0.113.77") && !key.contains("secretive"), "{key}");

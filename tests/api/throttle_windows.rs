@@ -16,7 +16,7 @@ use crate::support::{Mode, Proxy, RECOVERY, Stores, when, within};
 /// Long enough that no key expires in Redis while a slow machine runs a case.
 const INTERVAL_MS: u64 = 1_000_000;
 const LEASE_MS: u64 = 500_000;
-/// Some moment of this century.
+/// An arbitrary time.
 const START_US: u64 = 1_700_000_000_000_000;
 const BUSY_MS: u64 = 1_000;
 
@@ -204,7 +204,7 @@ impl Fixture {
                 assert_eq!(
                     retry_after,
                     Duration::from_millis(*wait),
-                    "{}, in {store}: step {number} ({step:?} at {at}), time {time}",
+                    "{}, in {store}: step {number} ({step:?} at {at} ms), call {time}",
                     case.name
                 );
             }
@@ -221,13 +221,13 @@ async fn links(stores: &Stores) -> ([(&'static str, RedisClient); 2], Metrics) {
     let connected = RedisClient::new(&config, metrics.clone()).unwrap();
     connected.connect().await;
     assert!(connected.is_connected());
-    // This client never connects, so the limits are in memory.
+    // This client never connects, so its throttle counts in memory.
     let unconnected = RedisClient::new(&config, metrics.clone()).unwrap();
     ([("Redis", connected), ("memory", unconnected)], metrics)
 }
 
 #[tokio::test]
-async fn limits_close_and_open_to_the_millisecond_in_redis_and_in_memory() {
+async fn limits_are_exact_to_the_millisecond_in_redis_and_in_memory() {
     let stores = Stores::new().await;
     let (links, metrics) = links(&stores).await;
     for (store, redis) in &links {
@@ -249,7 +249,7 @@ async fn an_attempt_that_one_bucket_refuses_is_not_counted_in_the_others() {
         for _ in 0..20 {
             assert!(throttle.begin(vec![of("one", 5), of("two", 1)]).await.is_err(), "{store}");
         }
-        // The bucket contains one failure, so four attempts are left, which may all run at once.
+        // Bucket `one` contains one failure, so it still admits four attempts at once.
         let mut attempts = Vec::new();
         for _ in 0..4 {
             attempts.push(throttle.begin(vec![of("one", 5)]).await.unwrap());
@@ -270,7 +270,7 @@ async fn a_caller_that_disconnects_before_redis_responds_holds_no_permit() {
     let throttle = Fixture::new(&redis, stores.prefix(), &metrics).throttle;
     let bucket = Bucket::new(Limiter::LoginNetwork, &["one"], Rate { burst: 5, interval: Duration::from_millis(INTERVAL_MS) }).at_once(1);
 
-    // The response that admits: two zeros.
+    // Holds back the reply of Redis that admits the attempt: two zeros.
     proxy.set(Mode::HoldAnswersWith(b"*2\r\n:0\r\n:0".to_vec())).await;
     tokio::select! {
         _ = throttle.begin(vec![bucket.clone()]) => panic!("the response must be held back"),

@@ -1,4 +1,4 @@
-//! A raw WebSocket, on which a test writes arbitrary RFC 6455 frames, valid or not, with Engine.IO packets or anything else in them.
+//! A raw WebSocket. A test writes arbitrary RFC 6455 frames to it: valid or invalid, with Engine.IO packets or any other payload.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use super::{Answer, Raw};
 
 /// The path of an Engine.IO 4 WebSocket.
 pub const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
-/// With this mask, a frame's payload stays readable in a capture.
+/// A mask of zeros leaves a frame's payload readable in a capture.
 const MASK: [u8; 4] = [0; 4];
 
 /// The opcodes of RFC 6455, section 5.2.
@@ -18,33 +18,32 @@ pub const PING: u8 = 9;
 /// An upgraded connection.
 pub struct RawSocket(Raw);
 
-/// A received message.
+/// A received frame, or the end of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     Text(String),
     Binary(Vec<u8>),
-    /// A close frame with its status code; 1005 without one (section 7.1.5).
+    /// A close frame with its status code; 1005 if the frame has none (RFC 6455, section 7.1.5).
     Close(u16),
     Ping,
     Pong,
-    /// The end of the connection.
     End,
 }
 
 impl RawSocket {
-    /// Upgrades at this path with extra header lines.
+    /// Opens a WebSocket at this path, with extra header lines in the request.
     pub async fn open(address: SocketAddr, path: &str, headers: &[&str]) -> Self {
         let (answer, raw) = Self::ask(address, path, headers).await;
         assert_eq!(answer.status, 101, "{}", answer.text());
         Self(raw)
     }
 
-    /// Upgrades and connects with the token of a session.
+    /// Opens a WebSocket and connects to Socket.IO with the token of a session.
     pub async fn connected(address: SocketAddr, token: &str) -> Self {
         Self::open(address, WEBSOCKET, &[]).await.introduce(token).await
     }
 
-    /// As [`Self::connected`], with a receive buffer so small that the peer soon notices when the client stops reading.
+    /// As [`Self::connected`], with a small receive buffer: when the client stops reading, the peer's writes soon block.
     pub async fn slow(address: SocketAddr, token: &str) -> Self {
         let (answer, raw) = Self::ask_over(Raw::with_little_room(address).await, address, WEBSOCKET, &[]).await;
         assert_eq!(answer.status, 101, "{}", answer.text());
@@ -78,18 +77,18 @@ impl RawSocket {
         self.frame(TEXT, packet.as_bytes()).await;
     }
 
-    /// Sends a whole frame; bytes that the peer no longer accepts are lost.
+    /// Sends a whole frame; ignores the error if the peer has closed the connection.
     pub async fn frame(&mut self, opcode: u8, payload: &[u8]) {
         let head = head(0x80 | opcode, payload.len() as u64);
         self.bytes(&[&head, payload].concat()).await;
     }
 
-    /// Sends raw bytes; those that the peer no longer accepts are lost.
+    /// Sends raw bytes; ignores the error if the peer has closed the connection.
     pub async fn bytes(&mut self, bytes: &[u8]) {
         let _refused = self.0.try_send(bytes).await;
     }
 
-    /// The next message.
+    /// Reads the next frame.
     pub async fn next(&mut self) -> Received {
         let Some([first, second]) = self.take().await else { return Received::End };
         let length = match second & 0x7f {
@@ -112,7 +111,7 @@ impl RawSocket {
         }
     }
 
-    /// Waits for a packet with this prefix and returns it whole; skips the messages before it.
+    /// Waits for a packet that begins with `start`, and returns the whole packet; skips earlier frames.
     pub async fn until_text(&mut self, start: &str) -> String {
         loop {
             match self.next().await {
@@ -123,7 +122,7 @@ impl RawSocket {
         }
     }
 
-    /// Answers pings until the peer closes or disconnects; returns the code of its close frame, if there is one.
+    /// Answers the pings of Engine.IO until the connection ends; returns the code of the peer's close frame, if there is one.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
             match self.next().await {

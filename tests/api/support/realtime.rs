@@ -1,4 +1,4 @@
-//! Replicas on the same stores, each with a route through which a test emits events to the sockets of a user.
+//! Replicas on the same stores. Each has an extra route that emits events to the clients of a user.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -43,12 +43,12 @@ async fn emit(State(state): State<AppState>, Path(user): Path<Uuid>, Json(Emissi
 }
 
 impl TestApp {
-    /// Starts with new stores and the route, and waits until it is ready.
+    /// Starts a replica with new stores and the route of [`emitting`], and waits until the replica is ready.
     pub async fn emitting(arguments: &[&str]) -> Self {
         Self::with_routes(emitting(), arguments).await
     }
 
-    /// Starts this many replicas on the same stores, each with the route, and waits until they are ready and connected to the bus.
+    /// Starts `count` replicas on the same stores, with the route of [`emitting`], and waits until all are ready and connected to the bus.
     pub async fn replicas(count: usize, arguments: &[&str]) -> Vec<Self> {
         let stores = Stores::new().await;
         let replicas: Vec<Self> = (0..count).map(|_| Self::launch(&stores, arguments, Some(emitting()))).collect();
@@ -59,7 +59,7 @@ impl TestApp {
         replicas
     }
 
-    /// Waits until it receives messages from the bus.
+    /// Waits until this replica receives its own messages over the bus.
     pub async fn until_connected_to_bus(&self) {
         eventually("the replica is connected to the bus", async || {
             when(self.scrape().await.get("websocket_adapter_connected", &[]) == 1.0)
@@ -78,17 +78,17 @@ impl TestApp {
         self.post(&format!("/test/emit/{}", user.id)).json(&emission).answer().await.expect(200);
     }
 
-    /// The number of its clients.
+    /// The number of Socket.IO clients of this replica.
     pub async fn clients(&self) -> f64 {
         self.scrape().await.get("websocket_connections_active", &[])
     }
 
-    /// Waits until it has this many clients.
+    /// Waits until this replica has exactly `count` Socket.IO clients.
     pub async fn until_clients(&self, count: usize) {
         eventually(&format!("there are {count} clients"), async || when(self.clients().await == count as f64)).await;
     }
 
-    /// Asserts that the test caused no panic, no server error and no failure of the service.
+    /// Asserts that, since `before`, there was no panic and no 5xx response, and no Socket.IO connection or event failed in the service.
     pub async fn assert_unharmed(&self, before: &Scrape) {
         let after = self.scrape().await;
         assert_eq!(after.since(before, "uncaught_exceptions_total", &[]), 0.0);

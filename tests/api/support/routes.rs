@@ -1,4 +1,4 @@
-//! Routes that misbehave, merged into the service's own for the tests of the surrounding layers.
+//! Routes for tests of the HTTP layers; most of these routes panic, hang or break off. Tests add them to the routes of the service.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use vitrine::state::AppState;
 
-/// One chunk of the endless response.
+/// One chunk of a streamed response.
 pub const PIECE: &[u8] = b"and so on ";
 
 pub fn misbehaving() -> OpenApiRouter<AppState> {
@@ -57,7 +57,6 @@ async fn never_ends() -> Body {
     }))
 }
 
-/// Echoes the body of the request.
 #[utoipa::path(post, path = "/test/echo", request_body = String, responses((status = 200)))]
 async fn echo(body: Bytes) -> Bytes {
     body

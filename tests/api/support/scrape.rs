@@ -1,10 +1,10 @@
-//! A scrape of `/metrics`: a parser of the text exposition format, version 0.0.4.
+//! A parsed scrape of `/metrics`, in the text exposition format of Prometheus, version 0.0.4.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 type Labels = BTreeMap<String, String>;
 
-/// Every sample of one scrape.
+/// All samples of one scrape.
 #[derive(Clone, Debug)]
 pub struct Scrape {
     pub text: String,
@@ -24,23 +24,23 @@ impl Scrape {
         Self { text: text.to_owned(), samples }
     }
 
-    /// The sum of the samples with at least these labels.
+    /// The sum of the samples that have this name and at least these labels.
     pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.matching(name, labels).map(|(_, value)| value).sum()
     }
 
-    /// Whether a series has exactly these labels.
+    /// Whether there is a series with this name and exactly these labels.
     pub fn has(&self, name: &str, labels: &[(&str, &str)]) -> bool {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         self.samples.contains_key(&(name.to_owned(), labels))
     }
 
-    /// The growth since an earlier scrape.
+    /// The growth of [`Self::get`] since an earlier scrape.
     pub fn since(&self, before: &Self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.get(name, labels) - before.get(name, labels)
     }
 
-    /// The series of a metric that have grown, as `label=value,…` with their growth.
+    /// The series of a metric whose values differ from an earlier scrape: their labels as `label=value,…`, and the difference.
     pub fn grown(&self, before: &Self, name: &str) -> BTreeMap<String, f64> {
         let series = self.samples.iter().filter(|((sample, _), _)| sample == name);
         let growth = series.map(|((_, labels), value)| {
@@ -50,7 +50,6 @@ impl Scrape {
         growth.filter(|(_, growth)| *growth != 0.0).collect()
     }
 
-    /// Every series.
     pub fn series(&self) -> BTreeSet<(String, Labels)> {
         self.samples.keys().cloned().collect()
     }
@@ -65,7 +64,7 @@ fn number(text: &str) -> f64 {
     text.parse().unwrap_or_else(|_| panic!("not a number: {text}"))
 }
 
-/// Parses labels. Label values of Vitrine contain no quote, comma or backslash, because they come from closed sets.
+/// Parses labels without unescaping: label values of Vitrine come from closed sets, and contain neither quotes nor backslashes.
 fn labels_of(text: &str) -> Labels {
     let inner = text.trim_end_matches('}');
     inner

@@ -1,13 +1,13 @@
-// Sockets for the tests: the official npm package `socket.io-client`, any number of clients in one process.
-// socket_client.rs drives it. raw_socket.rs sends traffic that the library would not.
+// Socket.IO clients for the tests: one process runs any number of clients of the official npm package `socket.io-client`.
+// socket_client.rs starts this process and sends it commands. raw_socket.rs sends traffic that the package never sends.
 //
 //   SOCKET_IO_CLIENT=<folder>/node_modules node socket_client.mjs
 //
 // Reads commands, one JSON object per line, and reports events in the same format. The process ends when its standard input closes.
-//   {order: "connect", id, url, options}        options are the package's own
-//   {order: "emit", id, number, event, args, timeout}   with a timeout (ms) the client waits for an acknowledgement
+//   {order: "connect", id, url, options}        `options` as `io()` of the package takes them
+//   {order: "emit", id, number, event, args, timeout}   timeout of the acknowledgement in ms; null requests none
 //   {order: "disconnect", id}                   disconnects
-//   {order: "kill", id}                         closes the transport under the client
+//   {order: "kill", id}                         closes the Engine.IO connection of the client
 // Events: {id, kind, at, …}, `at` in milliseconds since the epoch. Bytes are {"$bytes": "<base64>"} in both directions.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -30,13 +30,13 @@ const fromBytes = (value) =>
     ? { $bytes: Buffer.from(item).toString('base64') }
     : undefined));
 
-// The server's reason: a problem's code where the transport was refused, otherwise the error's own message.
+// Why the connection failed: the code of the problem that refused a poll, otherwise the message of the error.
 const refusal = (error) => {
   try {
     const { code } = JSON.parse(error.context.responseText);
     if (typeof code === 'string') return code;
   } catch {
-    // There is no response, or it is not a problem.
+    // There is no response, or its body is not JSON.
   }
   return error.description?.message ?? error.message;
 };
@@ -45,7 +45,7 @@ const orders = {
   connect({ id, url, options }) {
     const socket = io(url, { forceNew: true, reconnection: false, ...options });
     sockets.set(id, socket);
-    // The transport may be upgraded before the namespace has responded.
+    // Listens from `open` on, because the transport may be upgraded before the namespace has responded.
     socket.io.on('open', () => socket.io.engine.on('upgrade', ({ name }) => report(id, 'upgrade', { transport: name })));
     socket.on('connect', () => report(id, 'connect', { transport: socket.io.engine.transport.name }));
     socket.on('connect_error', (error) => report(id, 'connect_error', { message: refusal(error) }));

@@ -1,5 +1,5 @@
-//! Clients of the official JavaScript library, all clients of a test in one process (`socket_client.mjs`). `raw_socket` sends traffic that
-//! the library would not.
+//! Clients of the official JavaScript library. One process runs all clients of a test (`socket_client.mjs`). `raw_socket` sends traffic
+//! that the library never sends.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -14,26 +14,26 @@ use serde_json::{Map, Value, json};
 
 use super::{TestApp, eventually};
 
-/// The variable with the folder `node_modules` of the client's library.
+/// The environment variable with the path of the folder `node_modules` that contains the library.
 const VARIABLE: &str = "SOCKET_IO_CLIENT";
 /// An acknowledgement that takes longer counts as missing.
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A process with any number of clients; dropping it ends the process.
+/// A process with any number of clients. Dropping this value kills the process.
 pub struct Sockets {
     process: Child,
     wire: Arc<Wire>,
 }
 
-/// The input and output of the process.
+/// The input of the process, and the events that the process has reported.
 struct Wire {
     orders: Mutex<ChildStdin>,
     histories: Mutex<HashMap<u64, Vec<ClientEvent>>>,
-    /// Identifiers of clients and of pending acknowledgements.
+    /// The next identifier of a client or an acknowledgement.
     numbers: AtomicU64,
 }
 
-/// An event of a client.
+/// An event that the process reports for a client.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ClientEvent {
     id: u64,
@@ -42,8 +42,9 @@ pub struct ClientEvent {
     pub at: u64,
     /// `polling` or `websocket`.
     pub transport: Option<String>,
-    /// Why it was refused or closed.
+    /// Why the client was refused or disconnected.
     pub message: Option<String>,
+    /// The name of a received Socket.IO event.
     pub event: Option<String>,
     pub args: Option<Vec<Value>>,
     number: Option<u64>,
@@ -175,7 +176,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Whether both are the same client.
+    /// Whether `other` is the same client.
     pub fn is(&self, other: &Self) -> bool {
         self.id == other.id
     }
@@ -187,8 +188,8 @@ impl Socket {
         answer.remove(0)
     }
 
-    /// Emits an event with several arguments and returns the arguments of its acknowledgement; `None` when no acknowledgement arrives, such
-    /// as when the socket closes.
+    /// Emits an event with several arguments, and returns the arguments of its acknowledgement. Returns `None` if no acknowledgement
+    /// arrives in time, or if the client disconnects first.
     pub async fn emit_all(&self, event: &str, args: &[Value]) -> Option<Vec<Value>> {
         let number = self.wire.number();
         self.order_emit(event, args, Some(number));
@@ -196,13 +197,13 @@ impl Socket {
         eventually(&format!("{event} is acknowledged"), async || self.find(acknowledged)).await
     }
 
-    /// Emits an event whose acknowledgement must be an error, and returns its code.
+    /// Emits an event whose acknowledgement must be an error, and returns the error's code.
     pub async fn emit_refused(&self, event: &str, payload: Value) -> String {
         let answer = self.emit(event, payload).await;
         answer["error"]["code"].as_str().unwrap_or_else(|| panic!("{event} is not refused: {answer}")).to_owned()
     }
 
-    /// Emits an event without an acknowledgement.
+    /// Emits an event without requesting an acknowledgement.
     pub fn send(&self, event: &str, payload: Value) {
         self.order_emit(event, &[payload], None);
     }
@@ -218,14 +219,14 @@ impl Socket {
         eventually(&format!("a matching {event} arrives"), async || self.events(event).into_iter().find(&fits)).await
     }
 
-    /// The payloads of all events with this name so far.
+    /// The payloads of all events received so far with this name.
     pub fn events(&self, event: &str) -> Vec<Value> {
         let history = self.history();
         let events = history.into_iter().filter(|record| record.event.as_deref() == Some(event));
         events.map(|record| record.args.and_then(|args| args.into_iter().next()).unwrap_or_default()).collect()
     }
 
-    /// Waits until it has connected this many times.
+    /// Waits until the client has connected `times` times, and returns the last of these events. If `times` is 1, a refusal is a panic.
     pub async fn until_connected(&self, times: usize) -> ClientEvent {
         eventually(&format!("the client connects ({times})"), async || {
             assert!(
@@ -238,19 +239,19 @@ impl Socket {
         .await
     }
 
-    /// Waits until it has upgraded to a WebSocket.
+    /// Waits until the client has upgraded to a WebSocket.
     pub async fn upgraded(&self) {
         let upgrade = |record: &ClientEvent| (record.kind == Kind::Upgrade).then(|| record.transport.clone());
         let transport = eventually("the client upgrades", async || self.find(upgrade)).await;
         assert_eq!(transport.as_deref(), Some("websocket"));
     }
 
-    /// Waits until it has closed for the first time, and returns the reason.
+    /// Waits for the first disconnection of the client, and returns its reason.
     pub async fn closed(&self) -> String {
         self.reason(Kind::Disconnect).await
     }
 
-    /// Waits until it has been refused for the first time, and returns the code of the handshake or of the HTTP problem.
+    /// Waits for the first refusal of the client, and returns its reason, such as the code of an HTTP problem.
     pub async fn refused(&self) -> String {
         self.reason(Kind::ConnectError).await
     }
@@ -260,23 +261,23 @@ impl Socket {
         eventually(&format!("the client reports {kind:?}"), async || self.find(reason)).await
     }
 
-    /// Disconnects and waits until the client reports it.
+    /// Disconnects, and waits until the client reports its disconnection.
     pub async fn leave(&self) {
         self.wire.order(&json!({ "order": "disconnect", "id": self.id }));
         assert_eq!(self.closed().await, "io client disconnect");
     }
 
-    /// Closes the underlying transport.
+    /// Closes the Engine.IO connection of the client.
     pub fn kill(&self) {
         self.wire.order(&json!({ "order": "kill", "id": self.id }));
     }
 
-    /// All of its events, in order.
+    /// All events of the client, in order.
     pub fn history(&self) -> Vec<ClientEvent> {
         self.wire.histories.lock().unwrap().get(&self.id).cloned().unwrap_or_default()
     }
 
-    /// All of its events of a kind, in order.
+    /// All events of the client of one kind, in order.
     pub fn of_kind(&self, kind: Kind) -> Vec<ClientEvent> {
         self.history().into_iter().filter(|record| record.kind == kind).collect()
     }

@@ -66,7 +66,8 @@ impl Stores {
         sqlx::query(statement).execute(self.pool()).await.unwrap().rows_affected()
     }
 
-    /// The rows that requests change, for comparisons. Login sessions contribute only their identifiers, and jobs only their payloads.
+    /// The rows of most tables, to assert that a request changes none of them. Sessions of accounts contribute only their identifiers, and
+    /// jobs only their payloads. Jobs of the kind `environment_reconcile` are left out.
     pub async fn contents(&self) -> Vec<String> {
         let all = "SELECT 'users' || u::text FROM users u UNION ALL SELECT 'sessions' || s.id FROM auth_sessions s
                    UNION ALL SELECT 'projects' || p::text FROM projects p UNION ALL SELECT 'members' || m::text FROM project_members m
@@ -79,7 +80,7 @@ impl Stores {
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
     }
 
-    /// Waits until every replica has applied all cache invalidations.
+    /// Waits until all cache invalidations are applied by every replica that still trusts its cache.
     pub async fn until_invalidations_are_applied(&self) {
         let pending = "SELECT count(*) FROM cache_readers r CROSS JOIN cache_invalidations i WHERE r.trusts_until > now()
                        AND (r.applied IS NULL OR NOT pg_visible_in_snapshot(i.transaction, r.applied))";
@@ -122,7 +123,7 @@ async fn remove_left_overs(connection: &mut PgConnection) {
 }
 
 async fn drop_database(connection: &mut PgConnection, name: &str) {
-    // Another test may be dropping the same leftover.
+    // Ignores errors, because another test may be dropping the same leftover.
     let _gone = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(connection).await;
 }
 

@@ -11,9 +11,9 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub struct AtTerminal {
     pub input: Box<dyn TerminalInput>,
     pub output: TerminalOutput,
-    /// Output that no wait has consumed yet.
+    /// Output that [`Self::sees`] has not consumed yet.
     pub screen: Vec<u8>,
-    /// All output.
+    /// All output so far.
     history: Vec<u8>,
 }
 
@@ -30,7 +30,7 @@ impl AtTerminal {
         self.input.resize(TerminalSize::new(cols, rows).unwrap()).await.unwrap();
     }
 
-    /// Reads until this text has appeared, and consumes everything up to it.
+    /// Reads until this text has appeared, and consumes the output up to the end of the text.
     pub async fn sees(&mut self, wanted: impl AsRef<[u8]>) {
         let wanted = wanted.as_ref();
         loop {
@@ -38,7 +38,7 @@ impl AtTerminal {
                 self.screen.drain(..at + wanted.len());
                 return;
             }
-            let piece = self.piece().await.unwrap_or_else(|| panic!("ended before {wanted:?}: {}", self.history())).unwrap();
+            let piece = self.piece().await.unwrap_or_else(|| panic!("the output ended before {wanted:?}: {}", self.history())).unwrap();
             self.screen.extend_from_slice(&piece);
         }
     }

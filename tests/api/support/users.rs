@@ -54,7 +54,6 @@ impl TestApp {
         self.post("/api/projects").bearer_auth(&owner.token).json(&body).answer().await.expect(201).json()
     }
 
-    /// Adds a member.
     pub async fn add_member(&self, owner: &User, project: &str, member: &User, role: &str) -> Answer {
         let body = json!({ "email": member.email, "role": role });
         self.post(&format!("/api/projects/{project}/members")).bearer_auth(&owner.token).json(&body).answer().await
