@@ -133,22 +133,22 @@ async fn foreign_messages_on_the_bus_do_no_harm() {
     let mut redis = fixture.stores.redis().await;
     let by = "00000000-0000-0000-0000-000000000000";
     let user = &fixture.ada.id;
-    for word in [
+    for text in [
         String::new(),
         "nonsense".to_owned(),
         "{}".to_owned(),
         "x".repeat(1_000_000),
         "[".repeat(100_000),
         format!(
-            "{{\"by\":\"{by}\",\"word\":{{\"emit\":{{\"rooms\":[{{\"user\":\"{user}\"}}],\"event\":\"no such event\",\"payload\":1}}}}}}"
+            "{{\"by\":\"{by}\",\"message\":{{\"emit\":{{\"rooms\":[{{\"user\":\"{user}\"}}],\"event\":\"no such event\",\"payload\":1}}}}}}"
         ),
-        format!("{{\"by\":\"{by}\",\"word\":{{\"emit\":{{\"rooms\":[{{\"nobody\":\"{user}\"}}],\"event\":\"pong\",\"payload\":1}}}}}}"),
-        format!("{{\"by\":\"{by}\",\"word\":{{\"signal\":{{\"topic\":\"sessions_ended\",\"payload\":\"nonsense\"}}}}}}"),
-        format!("{{\"by\":\"{by}\",\"word\":{{\"signal\":{{\"topic\":\"of tomorrow\",\"payload\":1}}}}}}"),
-        format!("{{\"by\":\"{by}\",\"word\":{{\"word of tomorrow\":1}}}}"),
+        format!("{{\"by\":\"{by}\",\"message\":{{\"emit\":{{\"rooms\":[{{\"nobody\":\"{user}\"}}],\"event\":\"pong\",\"payload\":1}}}}}}"),
+        format!("{{\"by\":\"{by}\",\"message\":{{\"signal\":{{\"topic\":\"sessions_ended\",\"payload\":\"nonsense\"}}}}}}"),
+        format!("{{\"by\":\"{by}\",\"message\":{{\"signal\":{{\"topic\":\"of tomorrow\",\"payload\":1}}}}}}"),
+        format!("{{\"by\":\"{by}\",\"message\":{{\"kind of tomorrow\":1}}}}"),
     ] {
         let channel = format!("{}:bus", fixture.stores.prefix());
-        let subscribers: i64 = redis::cmd("PUBLISH").arg(channel).arg(word).query_async(&mut redis).await.unwrap();
+        let subscribers: i64 = redis::cmd("PUBLISH").arg(channel).arg(text).query_async(&mut redis).await.unwrap();
         assert_eq!(subscribers, 2);
     }
     fixture.proxied.emit_event(&fixture.ada, 1).await;

@@ -101,7 +101,7 @@ impl Drop for Inner {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let mut connection = PgConnection::connect(maintenance.as_str()).await.unwrap();
-                drop_database(&mut connection, &database).await;
+                drop_database(&mut connection, &database).await.unwrap();
             });
         });
         assert!(dropped.join().is_ok() || std::thread::panicking(), "failed to drop the database {}", self.database);
@@ -117,14 +117,14 @@ async fn remove_left_overs(connection: &mut PgConnection) {
     for name in names {
         let made = name[NAME.len()..].split('_').next().and_then(|seconds| seconds.parse::<u64>().ok());
         if made.is_none_or(|made| made + LEFT_OVER_SECONDS < now()) {
-            drop_database(connection, &name).await;
+            // Another test may be dropping the same leftover.
+            let _gone = drop_database(connection, &name).await;
         }
     }
 }
 
-async fn drop_database(connection: &mut PgConnection, name: &str) {
-    // Ignores errors, because another test may be dropping the same leftover.
-    let _gone = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(connection).await;
+async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(connection).await.map(drop)
 }
 
 fn now() -> u64 {
