@@ -1,4 +1,5 @@
-//! Visits: each report of a browser counts once, and hostile clients can neither create series nor cause errors.
+//! Visits: each report of a browser counts once, and hostile clients can neither create series nor cause server errors. The last test is
+//! about the fleet status.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::{Ask, Scrape, TestApp, eventually, when};
 
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
-/// The metrics that beacons may change.
+/// The metrics of the reports in beacons.
 const METRICS: [&str; 7] = [
     "page_views_total",
     "web_vitals_seconds_count",
@@ -104,7 +105,7 @@ async fn reports_of_robots_are_accepted_and_not_counted() {
 }
 
 #[tokio::test]
-async fn an_address_over_its_limit_of_reports_is_throttled_and_others_are_not() {
+async fn a_network_over_its_limit_of_beacons_is_throttled_and_others_are_not() {
     let app = TestApp::with(&["--beacons-per-minute=3"]).await;
     let before = app.settled().await;
     let view = json!([{ "kind": "page_view", "route": "/about" }]);
@@ -119,7 +120,7 @@ async fn an_address_over_its_limit_of_reports_is_throttled_and_others_are_not() 
     assert_eq!(after.since(&before, "rate_limited_total", &[("limiter", "beacons")]), 1.0);
 }
 
-/// A hostile beacon.
+/// One of ten kinds of hostile beacons. Its user agent contains the number.
 fn hostile(app: &TestApp, number: usize) -> RequestBuilder {
     let name = format!("hostile-{number}");
     let post = || app.post("/api/rum").header("user-agent", name.clone());
@@ -139,7 +140,7 @@ fn hostile(app: &TestApp, number: usize) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn ten_thousand_hostile_beacons_create_no_series_and_cause_no_error() {
+async fn ten_thousand_hostile_beacons_create_no_series_and_cause_no_server_error() {
     let app = TestApp::with(&["--beacons-per-minute=3000"]).await;
     let attack = async |count: usize| {
         let statuses: Vec<u16> = stream::iter(0..count)

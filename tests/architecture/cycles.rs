@@ -1,7 +1,7 @@
 //! No import cycles among the files of a crate: each file can be read after the files that it imports.
 //!
-//! A file imports another one if it names something that is defined there, in a `use` line or in code. A name that a `mod.rs`
-//! re-exports with `pub use` leads to the file that defines it, and a re-export is not an import.
+//! A file imports another one if its `use` lines or its code name an item that the other file defines. If a third file re-exports the
+//! item with `pub use`, the import is still one of the defining file. The `pub use` itself is not an import.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,15 +87,15 @@ fn planted(files: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn a_cycle_is_found_however_it_is_written() {
     let upwards: [&[(&str, &str)]; 5] = [
-        // A `use` line against a qualified path in code.
+        // A `use` line in one direction, and a qualified path in code in the other.
         &[("a.rs", "use crate::b::B; struct A;"), ("b.rs", "struct B; fn b() -> super::a::A {}")],
-        // In a tree with an alias, and in the arguments of a macro.
+        // A `use` tree with an alias, and a path in the arguments of a macro.
         &[("a.rs", "use crate::{other, b::{self as c, d}};"), ("b.rs", r#"fn b() { println!("{}", crate::a::text()) }"#)],
-        // Through a name that a facade re-exports.
+        // Through a name that a `mod.rs` re-exports.
         &[("a.rs", "use crate::b::C;"), ("b/mod.rs", "mod c; pub use c::C;"), ("b/c.rs", "use crate::a::A; pub struct C;")],
         // Between a parent with code and its child.
         &[("a/mod.rs", "mod b; fn a() { b::b() }"), ("a/b.rs", "use super::a;")],
-        // In the tests of a file.
+        // Through an import in the unit tests of a file.
         &[("a.rs", "use crate::b::B;"), ("b.rs", "struct B; #[cfg(test)] mod tests { use crate::a::A; }")],
     ];
     for files in upwards {

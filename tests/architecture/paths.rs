@@ -8,11 +8,11 @@ pub type Module = Vec<String>;
 /// A path that a module names, rewritten to begin at the root of its crate. A path of another crate looks like a path below the module.
 pub struct Mention {
     pub path: Vec<String>,
-    /// The name that a `pub use` gives it.
+    /// The name under which a `pub use` re-exports the path; `*` for all names below it.
     pub reexported_as: Option<String>,
 }
 
-/// Every path in the code of a module, inline modules included.
+/// Every path in the code of a module and of its inline modules. A single name counts as a path only in a `use` line.
 pub fn mentions(code: &str, module: &[String]) -> Vec<Mention> {
     let tokens = tokens(code);
     let mut here = module.to_vec();
@@ -38,7 +38,7 @@ pub fn mentions(code: &str, module: &[String]) -> Vec<Mention> {
                 }
                 1
             }
-            // `use<'a>` captures a lifetime.
+            // Not `use<'a>`, which captures a lifetime and imports nothing.
             ["use", next, ..] if *next != "<" => {
                 let length = tokens[at..].iter().take_while(|token| **token != ";").count();
                 let is_public = matches!(&tokens[..at], [.., "pub"] | [.., "pub", "(", _, ")"]);

@@ -1,9 +1,9 @@
-//! Which files may name which crates and modules, line by line.
+//! Which files may name which crates and modules. Almost all rules look at one line of code at a time.
 
 use super::cycles::imports;
 use super::sources::{file_name, sources};
 
-/// Every line that mentions one of the paths outside of the files that `allowed` accepts.
+/// Every line of code in `src` that mentions one of the paths, except in the files that `allowed` accepts.
 fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
     for source in sources("src").iter().filter(|source| !allowed(&source.path)) {
@@ -16,7 +16,7 @@ fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
     wrong
 }
 
-/// Whether the path is in the line as a whole name, not as a part of another.
+/// Whether the line contains the path, not preceded by a letter, a digit, `_` or `:`.
 fn mentions_path(line: &str, path: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     line.match_indices(path).any(|(at, _)| !line[..at].ends_with(is_part))
@@ -55,13 +55,13 @@ fn clients_of_other_services_stay_in_platforms_and_oauth() {
 }
 
 #[test]
-fn rules_know_no_http_framework() {
+fn the_rules_of_features_know_no_http_framework() {
     let rules = ["model.rs", "store.rs", "service.rs", "events.rs", "limits.rs", "device.rs"];
     assert_none(&mentions(&["axum::", "axum_extra::"], |path| !(path.starts_with("features/") && rules.contains(&file_name(path)))));
 }
 
 #[test]
-fn rules_and_stores_know_no_http() {
+fn the_rules_of_features_and_the_modules_below_them_know_no_http() {
     let rules = ["model.rs", "store.rs", "service.rs", "events.rs", "limits.rs", "device.rs"];
     let folders = ["db/", "cache/", "jobs/", "platforms/", "domain/"];
     assert_none(&mentions(&["crate::http"], |path| {
@@ -84,7 +84,7 @@ fn the_metrics_facade_stays_in_the_metrics_module() {
 }
 
 #[test]
-fn the_metrics_module_imports_the_domain_alone() {
+fn the_metrics_module_imports_only_the_domain() {
     let mut wrong = mentions(&["crate::"], |path| !path.starts_with("metrics/"));
     wrong.retain(|line| !line.contains("crate::metrics") && !line.contains("crate::domain"));
     assert_none(&wrong);
@@ -113,7 +113,7 @@ fn only_the_router_knows_the_pages() {
 }
 
 #[test]
-fn pages_and_routes_call_services_alone() {
+fn pages_and_routes_use_no_store_and_no_connection() {
     let is_database = |module: &[String]| match module {
         [.., last] if last == "store" => true,
         [first] => first == "db",
@@ -146,7 +146,7 @@ fn fault_injection_is_known_only_at_its_injection_points_and_where_faults_are_ma
 }
 
 #[test]
-fn the_environment_is_read_in_one_place() {
+fn environment_variables_are_read_in_one_place() {
     assert_none(&mentions(&["std::env::", "env::var"], |path| path == "config/command_line.rs"));
 }
 
@@ -158,7 +158,7 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
-fn a_mention_is_a_whole_path() {
+fn a_mention_does_not_begin_inside_a_name() {
     assert!(mentions_path("use redis::Cmd;", "redis::"));
     assert!(!mentions_path("use socketioxide_redis::Driver;", "redis::"));
     assert!(!mentions_path("use crate::metrics::labels;", "metrics::counter!"));

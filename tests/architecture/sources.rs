@@ -1,9 +1,9 @@
-//! The source files that the rules are checked against.
+//! Reads the source files that the tests of this folder check.
 
 use std::fs;
 use std::path::Path;
 
-/// One source file: its path below the folder of its crate's sources, and its text.
+/// A source file: its path below the folder given to [`sources`], and its text.
 pub struct Source {
     pub path: String,
     pub text: String,
@@ -16,12 +16,11 @@ impl Source {
     }
 }
 
-/// The name in a path.
 pub fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The files of a folder of the repository, such as `src`.
+/// The Rust files below a folder of the repository, such as `src`.
 pub fn sources(folder: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();

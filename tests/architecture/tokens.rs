@@ -1,9 +1,8 @@
 //! Splits Rust code into names, `::` and single characters, without comments, strings and characters in quotes.
 //!
-//! It is written by hand, because a parser library would share dependencies with the service, and Cargo would then compile them twice
-//! (`tests/contract/builds.rs`).
+//! Written by hand: a parser library could enable more features of dependencies that the service also has, and Cargo would then compile
+//! these dependencies twice (`tests/contract/builds.rs`).
 
-/// The tokens of a file.
 pub fn tokens(code: &str) -> Vec<&str> {
     let (mut found, mut rest) = (Vec::new(), code.trim_start());
     while !rest.is_empty() {
@@ -16,7 +15,7 @@ pub fn tokens(code: &str) -> Vec<&str> {
     found
 }
 
-/// Whether a token is a name or a keyword.
+/// Whether a token is a name, a keyword or a number.
 pub fn is_name(token: &str) -> bool {
     token.starts_with(is_part)
 }
@@ -25,7 +24,7 @@ fn is_part(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// The length of the token, comment or literal at the start of the code.
+/// The length in bytes of the token, comment or literal at the start of the code.
 fn length(code: &str) -> usize {
     let until = |end: &str, from: usize| code[from..].find(end).map_or(code.len(), |at| from + at + end.len());
     match code.as_bytes() {
@@ -53,7 +52,7 @@ fn string(code: &str) -> usize {
     code[1..].find(is_end).map_or(code.len(), |at| at + 2)
 }
 
-/// The length of a character literal; 1 for a quote that begins a lifetime.
+/// The length in bytes of a character literal without an escape; 1 for a quote that begins a lifetime.
 fn character(code: &str) -> usize {
     let mut characters = code[1..].chars();
     match (characters.next(), characters.next()) {

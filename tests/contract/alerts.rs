@@ -1,4 +1,4 @@
-//! Every alert has labels, texts, a runbook, a dashboard and tests; every recorded series has a test.
+//! Every alert has labels, texts, a runbook, a dashboard, tests and a drill; every recorded series has a test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ fn every_alert_has_a_summary_a_description_a_runbook_and_a_dashboard() {
     for rule in alerts() {
         let alert = rule["alert"].as_str().unwrap();
         let annotation = |name: &str| rule["annotations"][name].as_str().unwrap_or_default();
-        // The summary is the subject of a mail about many alerts, so it may not contain values.
+        // A Slack message about several alerts has their common summary as its title. With values, the summaries would differ.
         assert!(!annotation("summary").is_empty() && !annotation("summary").contains("{{"), "{alert} must have a summary without values");
         assert!(!annotation("description").is_empty(), "{alert} must have a description");
         assert_eq!(annotation("runbook_url"), format!("{RUNBOOK}{alert}"), "{alert} must link to its runbook");
@@ -49,8 +49,8 @@ fn every_alert_has_a_test_where_it_fires_and_one_where_it_does_not() {
     }
 }
 
-/// The variants of alerts: a name, and the values of the labels in which rules of that name differ. Windows of an error budget do not
-/// count: both burn rates of a severity notify the same receivers for the same reason.
+/// The variants of alerts: a name, and the values of the labels in which rules of that name differ. The labels of a burn rate's windows do
+/// not count: the two burn rates of a severity notify the same receivers for the same reason.
 fn variants(rules: &[Value]) -> BTreeSet<(String, BTreeSet<String>)> {
     let name = |rule: &Value| rule["alert"].as_str().unwrap().to_owned();
     let labels = |rule: &Value| -> BTreeMap<String, String> {
@@ -68,7 +68,7 @@ fn variants(rules: &[Value]) -> BTreeSet<(String, BTreeSet<String>)> {
 }
 
 #[test]
-fn every_variant_of_every_alert_was_drilled() {
+fn every_variant_of_every_alert_is_in_the_results_of_the_drills() {
     let account = text("docs/ALERTS.md");
     let is_drilled = |name: &str, values: &BTreeSet<String>| {
         let row = format!("[{name}](../monitoring/runbooks/{name}.md)");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::files::root;
 
-/// Each crate with the features that a selection of packages and dependencies enables.
+/// Each crate with its features, for these packages and kinds of dependencies.
 fn features(selection: &[&str]) -> BTreeSet<String> {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--prefix", "none", "--format", "{p} {f}"])
@@ -20,7 +20,7 @@ fn features(selection: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_build_of_the_programs_compiles_nothing_that_the_tests_have_compiled() {
+fn a_build_of_the_programs_compiles_no_crate_again_that_the_tests_have_compiled() {
     let programs = features(&["--package", "vitrine", "--package", "provider-sim", "--edges", "normal,build"]);
     let everything = features(&["--workspace", "--edges", "normal,build,dev"]);
     assert!(programs.len() > 300, "{programs:?}");

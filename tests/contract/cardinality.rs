@@ -13,18 +13,18 @@ use crate::runbooks::queries;
 use crate::scrapes::{Job, Labels};
 use crate::series;
 
-/// The limit must be at least this many times the worst case.
+/// Each limit must be at least this many times the worst case.
 const HEADROOM: usize = 3;
 
 /// Methods that Caddy distinguishes; it counts all others as `OTHER` (`internal/metrics` of Caddy 2.11).
 const EDGE_METHODS: [&str; 10] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"];
-/// Statuses that Caddy or a replica's HTTP implementation returns before any route is reached.
+/// Statuses that the edge can return even where no operation declares them.
 const EDGE_STATUSES: [u16; 17] = [101, 304, 308, 400, 403, 404, 405, 408, 411, 413, 414, 417, 431, 499, 502, 503, 504];
-/// Caddy's names for its servers, if the site has host names and also serves plain HTTP.
+/// Caddy's names for its two servers in the worst case: one serves a site with host names, the other plain HTTP without host names.
 const EDGE_SERVERS: [&str; 2] = ["srv1", "srv2"];
-/// Handlers of this Caddyfile that count the requests of a site without host names; `subroute` counts those of a site with host names.
+/// Handlers of our Caddyfile that count the requests of a site without host names; `subroute` counts those of a site with host names.
 const EDGE_HANDLERS: [&str; 6] = ["encode", "error", "headers", "log_append", "reverse_proxy", "static_response"];
-/// The handlers that rules, dashboards and runbooks select: one of them, depending on the site, sees all requests.
+/// The handlers that rules, dashboards and runbooks select. Which of the two sees all requests depends on the site.
 const EDGE_HANDLER: &str = "reverse_proxy|subroute";
 
 /// Postgres' own databases, the service's, and some created by hand.
@@ -33,10 +33,10 @@ const DATABASES: usize = 8;
 const LOCK_MODES: usize = 9;
 /// States of a connection to Postgres; the exporter has a series for each, even at 0.
 const CONNECTION_STATES: usize = 6;
-/// Newer exporters of Postgres have a series for each kind of connection, so every connection may add one. This is twice the largest
-/// `max_connections` (200 in test stacks, 100 in compose).
+/// Newer exporters of Postgres also have labels such as the user and the wait event, so each connection may add a series. This is twice
+/// the largest `max_connections` (200 in test stacks, 100 in compose).
 const CONNECTIONS: usize = 400;
-/// `databases` of Redis.
+/// The setting `databases` of Redis.
 const REDIS_DATABASES: usize = 16;
 /// Redis commands including their subcommands. The service uses a few dozen, and clients cannot send any.
 const REDIS_COMMANDS: usize = 400;
@@ -138,7 +138,7 @@ fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
         (Labels::from([name("process_resident_memory_bytes")]), 1),
         (Labels::from([name("caddy_reverse_proxy_upstreams_healthy")]), Job::named("backend").targets),
     ];
-    // One server's site has host names, the other's has none.
+    // The first server has the site without host names, the second the site with host names.
     for (server, handlers) in [(EDGE_SERVERS[0], &EDGE_HANDLERS[..]), (EDGE_SERVERS[1], &["subroute"][..])] {
         for handler in handlers {
             let of_handler = [("server", server.to_owned()), ("handler", (*handler).to_owned())];
@@ -164,7 +164,7 @@ fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
     series
 }
 
-/// Every status that an operation of the service declares, and those that are returned before any operation is reached.
+/// Every status in the service's own metrics, and `EDGE_STATUSES`.
 fn statuses(scrape: &str) -> BTreeSet<u16> {
     let of_line = |line: &str| line.split_once("status=\"")?.1.split('"').next()?.parse().ok();
     scrape.lines().filter(|line| line.starts_with("http_requests_total{")).filter_map(of_line).chain(EDGE_STATUSES).collect()
@@ -180,13 +180,13 @@ fn worst(job: &Job, scrape: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_scrape_of_every_job_stays_below_a_third_of_its_limit() {
+async fn a_scrape_of_every_job_has_at_most_a_third_of_its_limit() {
     let scrape = series::scrape().await;
     println!("job           worst   limit   share");
     for job in Job::all() {
         let (worst, limit) = (worst(&job, scrape), job.limit);
         println!("{:12} {worst:6} {limit:7} {:6} %", job.name, worst * 100 / limit);
-        assert!(worst * HEADROOM <= limit, "{}: {worst} samples at worst, and a limit of {limit}", job.name);
+        assert!(worst * HEADROOM <= limit, "{}: {worst} samples in the worst case exceed a third of the limit {limit}", job.name);
     }
 }
 
@@ -194,7 +194,7 @@ async fn a_scrape_of_every_job_stays_below_a_third_of_its_limit() {
 async fn without_its_relabelling_the_edge_exceeds_its_limit() {
     let job = Job::named("caddy").without_relabelling();
     let worst = worst(&job, series::scrape().await);
-    assert!(worst > job.limit, "{worst} samples at worst, and a limit of {}", job.limit);
+    assert!(worst > job.limit, "{worst} samples in the worst case do not exceed the limit {}", job.limit);
 }
 
 /// Every selector in rules, dashboards, runbooks and documents.
@@ -231,13 +231,13 @@ fn relabelling_keeps_exactly_the_selected_metrics() {
             .filter(|selector| is_of(selector, &job.name) && is_scraped(&selector.metric))
             .map(|selector| selector.metric.as_str())
             .filter(|metric| is_process(metric) || catalogue.row(metric).is_none())
-            // A selector without a job counts only for the job to whose program the metric belongs.
+            // A selector can match several jobs. Except for `process_*`, its metric counts only for the job whose program exposes it.
             .filter(|metric| is_process(metric) || metric.starts_with(prefix(&job.name)))
             .collect();
         assert_eq!(kept, used, "{} must keep exactly the selected metrics", job.name);
         if job.name != "caddy" {
             let known: BTreeSet<&str> = exported(&job.name).into_iter().map(|(name, _)| name).collect();
-            assert_eq!(kept, known, "the series of {} must be counted", job.name);
+            assert_eq!(kept, known, "`exported` must list exactly the metrics that {} keeps", job.name);
         }
     }
 }
@@ -265,10 +265,10 @@ fn requests_at_the_edge_are_selected_by_the_handler_that_sees_all_of_them() {
 }
 
 #[test]
-fn prometheus_is_started_with_metrics_of_its_scrape_limits() {
+fn prometheus_exposes_its_scrape_limits_as_metrics() {
     let flag = "--enable-feature=extra-scrape-metrics";
     let is_compared = alerts().into_iter().any(|rule| rule["expr"].as_str().unwrap().contains("scrape_sample_limit"));
-    assert!(is_compared, "an alert must compare with the limit");
+    assert!(is_compared, "an alert must query scrape_sample_limit");
     for file in ["docker-compose.yml", "crates/devstack/src/stack/monitoring.rs"] {
         assert!(text(file).contains(flag), "{file} must start Prometheus with {flag}");
     }

@@ -24,7 +24,7 @@ use sample::sample;
 /// Returns the faults of a dashboard.
 type Rule = fn(&Value) -> Vec<String>;
 
-/// Applies a rule to every committed dashboard.
+/// Asserts that a rule finds no fault in any committed dashboard.
 fn hold(rule: Rule) {
     let dashboards = dashboards();
     let faults =
@@ -33,7 +33,7 @@ fn hold(rule: Rule) {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
-/// Asserts that a rule accepts the sample and finds a change to it.
+/// Asserts that a rule accepts the sample, and finds exactly this fault after a change at one place.
 fn finds(rule: Rule, place: &str, changed: Value, fault: &str) {
     let mut dashboard = sample();
     assert_eq!(rule(&dashboard), [""; 0]);
@@ -67,7 +67,7 @@ fn title(panel: &Value) -> String {
     }
 }
 
-/// A text, empty where there is none.
+/// The text of a value; empty if the value is not a text.
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -1,5 +1,5 @@
-//! Every panel that shows data must have a cause, which `cargo xtask panels` injects, and no cause may name a missing panel. The TypeScript
-//! compiler checks that the causes exist.
+//! Every panel that shows data must have a cause, which `cargo xtask panels` injects. No cause may belong to a missing panel. The
+//! TypeScript compiler checks that panels name only causes that exist.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn faults<'a>(dashboards: impl IntoIterator<Item = &'a Value>, causes: &Value) -
         for panel in shown(dashboard) {
             let number = panel["id"].to_string();
             if causes[&uid][&number].as_str().is_none_or(str::is_empty) {
-                faults.push(format!("{uid}: no cause moves {}", title(panel)));
+                faults.push(format!("{uid}: {} has no cause", title(panel)));
             }
             known.insert((uid.clone(), number));
         }
@@ -45,7 +45,7 @@ fn missing_and_superfluous_causes_are_reported() {
     let valid = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic" } });
     assert_eq!(faults([&sample()], &valid), [""; 0]);
     let missing = json!({ "vitrine-sample": { "2": "traffic" } });
-    assert_eq!(faults([&sample()], &missing), ["vitrine-sample: no cause moves Requests"]);
+    assert_eq!(faults([&sample()], &missing), ["vitrine-sample: Requests has no cause"]);
     let superfluous = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic", "1": "traffic" } });
     assert_eq!(faults([&sample()], &superfluous), ["vitrine-sample: a cause names the missing panel 1"]);
 }

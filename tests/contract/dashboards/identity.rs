@@ -21,7 +21,7 @@ fn itself(dashboard: &Value) -> Vec<String> {
         }
     }
     if !text(&dashboard["time"]["from"]).starts_with("now-") || dashboard["time"]["to"] != "now" {
-        faults.push("has a time range that does not end now".to_owned());
+        faults.push("has a time range other than now-… to now".to_owned());
     }
     faults
 }
@@ -60,7 +60,7 @@ fn every_dashboard_has_a_uid_a_description_and_the_common_settings() {
     finds(itself, "/editable", json!(true), "editable is true and not false");
     finds(itself, "/refresh", json!("5s"), "refresh is \"5s\" and not \"30s\"");
     finds(itself, "/tags", json!([]), "tags is [] and not [\"vitrine\"]");
-    finds(itself, "/time/from", json!("2026-01-01"), "has a time range that does not end now");
+    finds(itself, "/time/from", json!("2026-01-01"), "has a time range other than now-… to now");
 }
 
 #[test]

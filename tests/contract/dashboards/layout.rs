@@ -30,7 +30,7 @@ impl Rectangle {
     }
 }
 
-/// The layout faults of a dashboard; the panels of a collapsed row are checked separately.
+/// The faults in the layout of a dashboard. The panels of a collapsed row are compared only with each other.
 fn layout(dashboard: &Value) -> Vec<String> {
     let rows = items(&dashboard["panels"]).map(|panel| &panel["panels"]);
     [&dashboard["panels"]].into_iter().chain(rows).flat_map(together).collect()

@@ -28,8 +28,8 @@ fn first(arguments: &str) -> String {
     arguments.split(',').next().unwrap_or_default().trim().to_owned()
 }
 
-/// A panel with thresholds that shows quantiles: its alert must limit at least one of these quantiles, and each of their limits must be one
-/// of the panel's thresholds.
+/// Checks the panels that have thresholds, show quantiles and link to the runbook of an alert on quantiles. The alert must limit at least
+/// one of the panel's quantiles, and each limit of these quantiles must be a threshold of the panel.
 fn drawn(dashboard: &Value) -> Vec<String> {
     let limits = limits();
     let mut faults = Vec::new();

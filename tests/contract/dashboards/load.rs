@@ -1,5 +1,5 @@
-//! The Load test dashboard: k6's quantiles and rates cover its whole run, the service's cover a window. The title of a panel with these
-//! quantiles or rates of k6 says "whole run", and no panel shows both kinds.
+//! The Load test dashboard: k6's quantiles and rates cover the whole load test, the service's cover a window. The title of a panel with
+//! k6's quantiles or rates ends with "whole run". No panel shows both a whole run and a window.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::promql;
 
 const WHOLE_RUN: &str = ", whole run";
 
-/// Whether k6 writes a metric as one value over all samples since the run began. Its counters can have a window.
+/// Whether k6 writes a metric as one value over all samples since the run began. Queries of k6's counters can have a window.
 fn is_of_the_run(metric: &str) -> bool {
     let kind = metric.strip_prefix("k6_").and_then(|rest| rest.rsplit_once('_')).map(|(_, kind)| kind);
     kind.is_some_and(|kind| kind == "rate" || kind.strip_prefix('p').is_some_and(|quantile| quantile.parse::<u8>().is_ok()))

@@ -1,4 +1,4 @@
-//! The text of every panel: a title, a description of the good state, a unit, and in graphs a legend.
+//! The number and the texts of every panel: title, description, unit, and in graphs a legend.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ const UNITS: &str = "none short percent percentunit bytes decbytes Bps binBps s 
 /// Kinds of panels whose values need a unit.
 const MEASURING: [&str; 9] = ["stat", "gauge", "bargauge", "timeseries", "table", "heatmap", "piechart", "histogram", "barchart"];
 
-/// The panel numbers, by which links and causes identify panels.
+/// Unique numbers: causes identify panels by their numbers.
 fn numbers(dashboard: &Value) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let is_bad = |panel: &&Value| panel["id"].as_u64().is_none_or(|id| id == 0 || !seen.insert(id));
@@ -48,7 +48,8 @@ fn units(dashboard: &Value) -> Vec<String> {
     measuring.filter(|panel| !has_unit(panel)).map(|panel| format!("{} has no known unit", title(panel))).collect()
 }
 
-/// Legends: a graph with several lines names each of them and shows its last or total value.
+/// The legend of a graph shows at least one value for each line, such as its last or total value. Only a graph with a single query may
+/// hide its legend.
 fn legends(dashboard: &Value) -> Vec<String> {
     let is_told = |panel: &&Value| {
         let legend = &panel["options"]["legend"];
@@ -67,7 +68,7 @@ fn every_panel_has_a_unique_number() {
 }
 
 #[test]
-fn every_panel_has_a_title_and_describes_good_values() {
+fn every_panel_has_a_title_and_a_description() {
     hold(words);
     finds(words, "/panels/0/title", json!(""), "panel 1 has no title");
     finds(words, "/panels/1/description", json!(""), "Replicas has no description");

@@ -36,13 +36,13 @@ impl Provisioning {
         text(&self.grafana["environment"][name])
     }
 
-    /// The path in the checkout that is mounted at a path of the container.
+    /// The path, in the checkout or in a volume, that is mounted at a path of the container.
     fn mounted(&self, path: &str) -> Option<String> {
         let mounts = items(&self.grafana["volumes"]).filter_map(|mount| {
             let mut parts = mount.as_str()?.split(':');
             Some((parts.next()?, parts.next()?))
         });
-        // A mount may be inside another; the innermost applies.
+        // A mount may be inside another mount; the innermost one applies.
         let nearest = mounts.filter(|(_, to)| path.starts_with(to)).max_by_key(|(_, to)| to.len());
         nearest.map(|(from, to)| format!("{from}{}", &path[to.len()..]))
     }
@@ -59,11 +59,11 @@ impl Provisioning {
         let secret = password.rsplit_once('/').and_then(|(folder, name)| Some((self.mounted(folder)?, name)));
         let interval = &source["jsonData"]["timeInterval"];
         let checks = [
-            (self.sources["apiVersion"] == 1 && self.providers["apiVersion"] == 1, "has a version that Grafana does not read"),
-            (source["type"] == "prometheus" && source["isDefault"] == true, "Prometheus is not the data source"),
-            (source["editable"] == false && provider["allowUiUpdates"] == false, "can be changed in the UI, where changes are lost"),
-            (self.dashboards.iter().all(is_chosen), "dashboards have another default data source"),
-            (*interval == self.prometheus["global"]["scrape_interval"], "the interval differs from the scrape interval"),
+            (self.sources["apiVersion"] == 1 && self.providers["apiVersion"] == 1, "a file has an unsupported apiVersion"),
+            (source["type"] == "prometheus" && source["isDefault"] == true, "Prometheus is not the default data source"),
+            (source["editable"] == false && provider["allowUiUpdates"] == false, "data source or dashboards can be changed in the UI"),
+            (self.dashboards.iter().all(is_chosen), "a dashboard selects another data source by default"),
+            (*interval == self.prometheus["global"]["scrape_interval"], "the interval of the data source differs from the scrape interval"),
             (self.is_there(PROVISIONING), "provisioning is not mounted"),
             (provider["type"] == "file" && self.is_there(&text(&provider["options"]["path"])), "dashboards are not mounted"),
             (self.is_there(&self.setting("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH")), "the home dashboard does not exist"),
@@ -93,11 +93,14 @@ fn inconsistent_provisioning_is_reported() {
         change(&mut provisioning);
         assert_eq!(provisioning.faults(), [fault]);
     };
-    finds(|all| all.sources["apiVersion"] = json!(2), "has a version that Grafana does not read");
-    finds(|all| all.sources["datasources"][0]["isDefault"] = json!(false), "Prometheus is not the data source");
-    finds(|all| all.sources["datasources"][0]["editable"] = json!(true), "can be changed in the UI, where changes are lost");
-    finds(|all| all.sources["datasources"][0]["uid"] = json!("other"), "dashboards have another default data source");
-    finds(|all| all.prometheus["global"]["scrape_interval"] = json!("30s"), "the interval differs from the scrape interval");
+    finds(|all| all.sources["apiVersion"] = json!(2), "a file has an unsupported apiVersion");
+    finds(|all| all.sources["datasources"][0]["isDefault"] = json!(false), "Prometheus is not the default data source");
+    finds(|all| all.sources["datasources"][0]["editable"] = json!(true), "data source or dashboards can be changed in the UI");
+    finds(|all| all.sources["datasources"][0]["uid"] = json!("other"), "a dashboard selects another data source by default");
+    finds(
+        |all| all.prometheus["global"]["scrape_interval"] = json!("30s"),
+        "the interval of the data source differs from the scrape interval",
+    );
     finds(|all| all.providers["providers"][0]["options"]["path"] = json!("/var/lib/grafana/boards"), "dashboards are not mounted");
     let home = |all: &mut Provisioning| all.grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = json!("/home.json");
     finds(home, "the home dashboard does not exist");

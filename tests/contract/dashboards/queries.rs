@@ -1,4 +1,4 @@
-//! Queries of panels: they use the selected data source and replicas, match on the job, and use counters only for their growth.
+//! Queries of panels: they use the selected data source and replicas, match on the job, and query counters only for their growth.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use crate::promql::{self, Selector};
 const GROWTH: [&str; 5] = ["rate", "irate", "increase", "changes", "resets"];
 /// The functions of `GROWTH` that describe a moment, for which the window `$__range` is too long.
 const SPEEDS: [&str; 2] = ["rate", "irate"];
-/// Gauges of exporters whose names end like those of counters.
+/// Gauges whose names end like the names of counters; exporters chose these names.
 const CALLED_COUNTERS: [&str; 2] = ["pg_stat_activity_count", "pg_locks_count"];
-/// Series that no job scrapes: Prometheus' rules or k6 write them.
+/// Prefixes of the names of series that no job scrapes, because Prometheus' rules or k6 write them.
 const WITHOUT_JOB: [&str; 2] = ["ALERTS", "k6_"];
 
 /// Every selector, with the panel's title.
@@ -74,8 +74,8 @@ fn growth(dashboard: &Value) -> Vec<String> {
     asked.map(|(title, selector)| format!("{title} does not query the growth of {}", selector.metric)).collect()
 }
 
-/// The windows of `GROWTH` functions use Grafana's variables: fixed ones are too short or too long for another time range or scrape
-/// interval.
+/// The windows of `GROWTH` functions are variables of Grafana: a fixed window would be too short or too long for another time range or
+/// scrape interval.
 fn windows(dashboard: &Value) -> Vec<String> {
     let is_right = |selector: &Selector| {
         let function = selector.function.as_deref().unwrap_or_default();
@@ -88,15 +88,15 @@ fn windows(dashboard: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Selectors match on the job: several programs may have metrics of one name.
+/// Selectors match on the job, because several programs may have metrics of the same name.
 fn jobs(dashboard: &Value) -> Vec<String> {
     let has_none = |metric: &str| is_recorded(metric) || WITHOUT_JOB.iter().any(|start| metric.starts_with(start));
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| !has_none(&selector.metric) && matcher(selector, "job").is_none());
     asked.map(|(title, selector)| format!("{title} queries every job for {}", selector.metric)).collect()
 }
 
-/// Where replicas can be selected, queries of the service's series select them, except for series that one replica reports for the whole
-/// fleet.
+/// If a dashboard lets users select replicas, its queries of the service's series use this selection. Exempt are series that one replica
+/// reports for the whole fleet.
 fn replicas(dashboard: &Value) -> Vec<String> {
     if !items(&dashboard["templating"]["list"]).any(|variable| variable["name"] == "instance") {
         return Vec::new();
