@@ -1,4 +1,4 @@
-//! The documents that the code generates.
+//! Documents generated from code: the committed files must be up to date.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn assert_generated(path: &str, text: &str) {
 }
 
 #[test]
-fn the_metrics_document_is_the_catalogue() {
+fn the_committed_metrics_document_matches_the_catalogue() {
     assert_generated("docs/METRICS.md", &document::markdown());
 }
 

@@ -27,7 +27,7 @@ fn minutes(duration: &str) -> u32 {
     number.parse::<u32>().unwrap() * if unit == "h" { 60 } else { 1 }
 }
 
-/// A number of minutes as documents write it.
+/// The words that documents use for an interval of this many minutes.
 fn spoken(minutes: u32) -> String {
     match minutes {
         1440 => "daily".to_owned(),

@@ -1,5 +1,5 @@
-//! The aliases of Vitrine's metrics: docs/METRICS.md states the mapping of each, and the rules that record it must agree. The rules' own
-//! test checks that queries by these names return data (`monitoring/prometheus/tests/aliases.yml`).
+//! The aliases of Vitrine's metrics: the mapping in docs/METRICS.md must agree with the recording rules. The rule tests in
+//! `monitoring/prometheus/tests/aliases.yml` check that queries by these names return the right values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::files::{items, root, rules, text, yaml};
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// An alias, its metric, and the added labels.
+/// For each alias: its metric, and the labels that the alias adds.
 type Mapping = BTreeMap<String, (String, BTreeSet<String>)>;
 
 /// The aliases that the rules record: the recorded names without a colon, because all other recorded names have the form
@@ -33,7 +33,6 @@ fn spans(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The documented mapping.
 fn documented() -> Mapping {
     let document = text("docs/METRICS.md");
     let chapter = document.split_once("\n## Other names\n").unwrap().1;
@@ -48,7 +47,7 @@ fn documented() -> Mapping {
 }
 
 #[test]
-fn the_document_lists_the_mapping_of_each_alias() {
+fn the_documented_mapping_of_aliases_matches_the_rules() {
     assert_eq!(documented(), recorded(&Catalogue::read()));
 }
 

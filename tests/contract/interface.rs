@@ -29,7 +29,7 @@ fn resolved<'a>(described: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 #[test]
-fn every_refusal_is_a_problem() {
+fn every_error_response_is_a_problem() {
     let described = described();
     for (name, operation) in operations(&described) {
         for (status, answer) in operation["responses"].as_object().unwrap() {
@@ -46,7 +46,7 @@ fn every_refusal_is_a_problem() {
 }
 
 #[test]
-fn every_operation_has_a_unique_name_and_every_link_names_one() {
+fn every_operation_id_is_unique_and_every_link_has_an_existing_one() {
     let described = described();
     let operations = operations(&described);
     let names: BTreeSet<&str> = operations.iter().map(|(_, operation)| operation["operationId"].as_str().unwrap()).collect();
@@ -60,7 +60,7 @@ fn every_operation_has_a_unique_name_and_every_link_names_one() {
             }
         }
     }
-    assert!(links > 10, "{links}");
+    assert!(links > 10, "only {links} links were found");
 }
 
 /// The alternatives of a schema, or the schema itself.
@@ -68,12 +68,12 @@ fn options(schema: &Value) -> Vec<&Value> {
     schema["oneOf"].as_array().map_or_else(|| vec![schema], |options| options.iter().collect())
 }
 
-/// Whether a schema limits its values: by a list, a format, a range or a length. A pattern limits the length if nothing in it repeats
-/// without end.
+/// Whether a schema limits its values: by a list, a format, a maximum or a maximum length. A pattern also limits them if it contains
+/// neither `*` nor `+`.
 fn is_bounded(schema: &Value) -> bool {
-    let ends = |pattern: &str| !pattern.contains(['*', '+']);
+    let is_finite = |pattern: &str| !pattern.contains(['*', '+']);
     let is_limited = ["enum", "format", "maximum", "maxLength"].iter().any(|key| !schema[*key].is_null());
-    is_limited || schema["pattern"].as_str().is_some_and(ends)
+    is_limited || schema["pattern"].as_str().is_some_and(is_finite)
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn every_body_and_every_parameter_is_bounded() {
     for (name, operation) in operations(&described) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let schema = resolved(&described, &parameter["schema"]);
-            // The maximum size of a request's head limits lists of entity tags.
+            // Lists of entity tags need no limit of their own: the maximum size of a request's head limits them.
             let is_tags = parameter["name"].as_str().unwrap().starts_with("If-") && !schema["pattern"].is_null();
-            // Platforms choose the parameters of callbacks.
+            // Parameters of callbacks have no limit in the description, because platforms choose their values.
             assert!(is_bounded(schema) || is_tags || name.ends_with("/callback"), "{name}: {parameter}");
         }
         let Some(body) = operation.pointer("/requestBody/content/application~1json/schema") else { continue };
@@ -94,7 +94,7 @@ fn every_body_and_every_parameter_is_bounded() {
             for option in options(schema) {
                 let option = resolved(&described, option);
                 let is_text = option["type"] == "string" && option["enum"].is_null() && option["format"] != "uuid";
-                // Names from the service's own lists, which grow with each release.
+                // These fields need no maximum length: the service accepts only names from its own lists.
                 let is_listed = name == "put /api/faults/{id}" && matches!(field.as_str(), "route" | "table");
                 assert!(!is_text || is_listed || !option["maxLength"].is_null(), "{name}: {field} {option}");
                 let is_number = option["type"] == "integer" && option["enum"].is_null();
@@ -112,7 +112,7 @@ fn every_event_of_a_beacon_is_bounded() {
     let events = &resolved(&described, body)["properties"]["events"];
     assert!(!events["maxItems"].is_null(), "{events}");
     let kinds = options(&events["items"]);
-    assert!(kinds.len() > 5, "{}", kinds.len());
+    assert!(kinds.len() > 5, "only {} kinds of events were found", kinds.len());
     for event in kinds {
         assert_eq!(event["additionalProperties"], Value::Bool(false), "{event}");
         for (field, schema) in event["properties"].as_object().unwrap() {

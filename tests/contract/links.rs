@@ -1,5 +1,5 @@
-//! Links for people: base URLs come from configuration, compose's defaults agree with the documents, and only operators can reach the
-//! pages. The links of alerts belong to `alerts`, those of panels to `dashboards::links`.
+//! Links for people: base URLs come from configuration, their defaults in docker-compose.yml agree with the runbooks, and operators' pages
+//! are published on loopback only. `alerts` checks the links of alerts, and `dashboards::links` those of dashboards.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ fn compose() -> Value {
     yaml(&root().join("docker-compose.yml"))
 }
 
-/// A text of compose with no variable set: `${A:-b${C:-d}}` is `bd`.
+/// A value of docker-compose.yml when no variable is set: `${A:-b${C:-d}}` becomes `bd`.
 fn by_default(text: &str) -> String {
     let mut text = text.to_owned();
     while let Some(start) = text.rfind("${") {
@@ -25,7 +25,7 @@ fn by_default(text: &str) -> String {
     text
 }
 
-/// The variables with which the page of the runbooks replaces fixed URLs.
+/// The local URLs that the page of the runbooks replaces, each with the variable that has the URL to show.
 fn replaced() -> BTreeMap<String, String> {
     let quoted = |line: &str| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let pair = |line: &str| match &quoted(line)[..] {
@@ -44,10 +44,14 @@ fn runbooks() -> impl Iterator<Item = (String, String)> {
 }
 
 #[test]
-fn default_addresses_agree_with_the_documents() {
+fn default_addresses_agree_with_the_page_and_the_example() {
     let (links, example) = (&compose()["x-links"], text(".env.example"));
     for (address, variable) in replaced() {
-        assert_eq!(by_default(links[&variable].as_str().unwrap_or_default()), address, "x-links of docker-compose.yml: {variable}");
+        assert_eq!(
+            by_default(links[&variable].as_str().unwrap_or_default()),
+            address,
+            "x-links of docker-compose.yml: default of {variable}"
+        );
         let is_chosen = links[&variable].as_str().unwrap().starts_with(&format!("${{{variable}:-"));
         assert!(!is_chosen || example.contains(&format!("\n#{variable}={address}\n")), ".env.example must have {variable}={address}");
     }
@@ -63,7 +67,7 @@ fn the_page_replaces_every_local_address_in_runbooks() {
                 let start = start.unwrap_or_else(|| panic!("{name}.md: a URL must begin with http://: {line}"));
                 let end = line[at + 10..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |length| at + 10 + length);
                 assert!(known.contains_key(&line[start..end]), "{name}.md: {PAGE} does not replace {}", &line[start..end]);
-                // Inside a container, a service always has its default port.
+                // The page would also replace the address in such a command, but in its container, a service always has its default port.
                 assert!(!line.contains("docker compose exec"), "{name}.md: inside a container the host must be 127.0.0.1: {line}");
             }
         }
@@ -102,18 +106,18 @@ fn base_urls_are_settings_and_are_dropped_from_the_labels_of_alerts() {
 }
 
 #[test]
-fn links_contain_no_fixed_address() {
+fn files_with_links_do_not_contain_localhost() {
     let folders =
         [("monitoring/prometheus/rules", "yml"), ("monitoring/alertmanager", "yml"), ("monitoring/alertmanager/templates", "tmpl")];
     let of_folders = folders.into_iter().flat_map(|(folder, kind)| files(folder, kind));
     for path in of_folders.chain(files("monitoring/grafana/dashboards", "json")) {
         let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("localhost"), "{} contains a fixed URL", path.display());
+        assert!(!text.contains("localhost"), "{} contains localhost: links must use the configured base URLs", path.display());
     }
 }
 
 #[test]
-fn services_without_a_login_are_published_on_loopback_only() {
+fn all_services_except_the_edge_are_published_on_loopback_only() {
     let compose = compose();
     for (name, service) in compose["services"].as_object().unwrap().iter().filter(|(name, _)| *name != "caddy") {
         for port in items(&service["ports"]) {

@@ -1,8 +1,8 @@
-//! Contracts between files, checked without any running service: catalogue, documents, rules, alerts, runbooks, dashboards, and limits that
-//! several files repeat.
+//! Contracts between files, checked without a running stack. The files are the catalogue, documents, rules, runbooks, dashboards and
+//! configurations.
 //!
 //! `UPDATE_GENERATED=1 cargo test --test contract` (`cargo xtask catalogue`) regenerates the generated documents.
-//! `files` and `promql` hold shared parsers; each other file covers one topic.
+//! `files`, `promql` and `scrapes` hold shared parsers; every other module covers one topic.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 

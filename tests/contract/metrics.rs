@@ -1,5 +1,6 @@
-//! Metrics in expressions: every metric that rules, dashboards, runbooks and documents query exists, with these labels, values and buckets.
-//! For metrics of other programs, only the prefix of the name is known.
+//! Metrics in expressions: every metric that rules, dashboards, runbooks and documents query must exist, with the labels, values and
+//! buckets in the expression. For metrics of other programs, the tests check only the prefix of the name; for recorded series, only the
+//! name.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,22 +11,21 @@ use crate::files::{dashboards, files, rules, stem, texts_under};
 use crate::promql::{self, Query, Selector};
 use crate::runbooks::queries;
 
-/// Prefixes of metrics of the programs around the service.
+/// Prefixes of the metrics of other programs, such as Prometheus, exporters and k6.
 const FOREIGN: [&str; 13] =
     ["up", "scrape_", "ALERTS", "pg_", "redis_", "node_", "caddy_", "go_", "prometheus_", "alertmanager_", "grafana_", "process_", "k6_"];
-/// Labels that Prometheus adds to everything that it scrapes.
+/// Labels of every scraped series.
 const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];
 
 /// The service's own metrics.
 pub struct Catalogue(Vec<Row>);
 
 impl Catalogue {
-    /// Reads the catalogue.
     pub fn read() -> Self {
         Self(catalogue::rows())
     }
 
-    /// The row of a stored name; a histogram is stored under several names.
+    /// The row of the metric to which a series name belongs. The series of a histogram or summary have several names, such as `…_sum`.
     pub fn row(&self, metric: &str) -> Option<&Row> {
         self.0.iter().find(|row| {
             let ends: &[&str] = if matches!(row.kind, "histogram" | "summary") { &["", "_bucket", "_sum", "_count"] } else { &[""] };
@@ -33,7 +33,7 @@ impl Catalogue {
         })
     }
 
-    /// Whether a series can have a label.
+    /// Whether a series can have a label. Series that are not in the catalogue can have any label.
     pub fn has_label(&self, metric: &str, label: &str) -> bool {
         let Some(row) = self.row(metric) else { return true };
         let of_kind = match row.kind {
@@ -75,7 +75,7 @@ impl Catalogue {
         for grouping in groupings {
             for label in grouping.labels.iter().filter(|label| !strings.contains(label)) {
                 if !grouping.metrics.is_empty() && !grouping.metrics.iter().any(|metric| self.has_label(metric, label)) {
-                    faults.push(format!("{} have no label {label}", grouping.metrics.join(", ")));
+                    faults.push(format!("no label {label} on {}", grouping.metrics.join(" or ")));
                 }
             }
         }
@@ -83,7 +83,8 @@ impl Catalogue {
     }
 }
 
-/// The values that a matcher contains literally. Alternatives of a pattern count as values unless they are patterns themselves.
+/// The values of a matcher, without Grafana's variables. The values of a pattern are its alternatives that are numbers or consist of
+/// letters, digits and `_`.
 fn values<'a>(operator: &str, value: &'a str) -> Vec<&'a str> {
     if operator.contains('~') {
         let is_plain = |part: &&str| part.parse::<f64>().is_ok() || part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -178,7 +179,7 @@ fn a_wrong_name_label_value_or_bucket_is_reported() {
         ("http_requests_total{code=\"200\"}", "http_requests_total has no label code"),
         ("cache_hits_total{cache_type=~\"user|users\"}", "cache_hits_total has no cache_type=\"users\""),
         ("http_request_duration_seconds_bucket{le=\"0.4\"}", "http_request_duration_seconds_bucket has no le=\"0.4\""),
-        ("sum by (le) (http_request_duration_seconds_count)", "http_request_duration_seconds_count have no label le"),
+        ("sum by (le) (http_request_duration_seconds_count)", "no label le on http_request_duration_seconds_count"),
     ] {
         assert_eq!(catalogue.faults(expression, &recorded), [fault]);
     }

@@ -1,5 +1,5 @@
-//! A minimal reader of `PromQL` expressions: series with their matchers, the functions applied to them, and grouping labels. promtool
-//! validates expressions.
+//! A minimal reader of `PromQL` expressions: series with their matchers, the functions applied to them, and grouping labels. It does not
+//! validate expressions; promtool does.
 
 const KEYWORDS: [&str; 9] = ["and", "or", "unless", "bool", "offset", "inf", "nan", "start", "end"];
 /// Keywords before a list of labels.
@@ -29,11 +29,11 @@ pub struct Selector {
     pub function: Option<String>,
 }
 
-/// Grouping labels.
+/// A `by` clause.
 #[derive(Debug)]
 pub struct Grouping {
     pub labels: Vec<String>,
-    /// The series inside.
+    /// The names of the series inside the aggregation.
     pub metrics: Vec<String>,
 }
 
@@ -45,7 +45,6 @@ enum Node {
     Group(Vec<Node>),
 }
 
-/// Reads an expression.
 pub fn read(expression: &str) -> Query {
     let mut query = Query::default();
     walk(&nodes(&mut &*expression), None, &mut query);
@@ -131,7 +130,7 @@ fn matchers(rest: &mut &str) -> Vec<(String, String, String)> {
     matchers
 }
 
-/// Adds the contents of these nodes to the query, and returns their series. `function` is the function that is applied to the nodes.
+/// Adds the contents of these nodes to the query, and returns the names of their series. `function` is applied to the nodes.
 fn walk(nodes: &[Node], function: Option<&str>, query: &mut Query) -> Vec<String> {
     let mut metrics = Vec::new();
     let mut rest = nodes;

@@ -1,4 +1,4 @@
-//! The contents of runbooks: required headings, queries, commands on existing services, and existing files.
+//! The contents of runbooks: their headings, and the services, files and chapters that they name. Also finds the queries in documents.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::fs;
 use crate::files::{alerts, files, root, stem, text, yaml};
 
 const HEADINGS: [&str; 4] = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"];
-/// Beginnings of indented lines that are shell commands rather than queries.
+/// First words of indented or fenced lines that are shell commands, not queries.
 const COMMANDS: [&str; 7] = ["docker", "curl", "for", "sudo", "df", "cargo", "amtool"];
 /// Texts that mark a line as a query in a document that is not a runbook.
 const SIGNS: [&str; 5] = ["rate(", "{job=", "histogram_quantile(", " by (", "slo:"];
@@ -19,8 +19,8 @@ fn texts() -> Vec<(String, String)> {
     files("monitoring/runbooks", "md").into_iter().map(|path| (stem(&path), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The indented and fenced lines of a document that are queries. A fence with a language other than `promql` contains none. In a
-/// runbook, every indented or fenced line that is not a command is a query.
+/// The indented and fenced lines of a document that are queries. A fence with a language other than `promql` contains no queries. In a
+/// runbook, every other indented or fenced line is a query unless it is empty or a command.
 pub fn queries(document: &str) -> Vec<String> {
     let is_runbook = HEADINGS.iter().all(|heading| document.contains(heading));
     let mut fence = None;
@@ -57,7 +57,7 @@ fn services(text: &str) -> BTreeSet<&str> {
             Some(&("logs" | "restart" | "up" | "stop" | "start" | "kill" | "ps" | "top")) => plain.len(),
             _ => 0,
         };
-        // In a loop, the name is a shell variable.
+        // A command in a shell loop names the service by a variable, which cannot be checked.
         found.extend(plain.into_iter().skip(1).take(count).filter(|word| !word.contains('$')));
     }
     found
@@ -80,7 +80,7 @@ fn every_alert_has_a_runbook_with_four_headings() {
 }
 
 #[test]
-fn commands_name_services_that_compose_starts() {
+fn commands_name_services_of_compose() {
     let compose = yaml(&root().join("docker-compose.yml"));
     for (name, text) in texts() {
         for service in services(&text) {

@@ -1,5 +1,5 @@
-//! The scrape jobs of prometheus.yml: their limits, and the series that their relabelling keeps. Supports the relabelling actions `keep`
-//! and `drop`. Ignores `replace`, which keeps every series.
+//! The scrape jobs of prometheus.yml: their limits, and the series that their relabelling keeps. The relabelling actions `keep` and `drop`
+//! are supported; `replace` is ignored, because it keeps every series.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,6 @@ pub struct Job {
     pub name: String,
     /// Its `sample_limit`.
     pub limit: usize,
-    /// The number of its targets.
     pub targets: usize,
     rules: Vec<Rule>,
 }
@@ -51,13 +50,11 @@ impl Rule {
 }
 
 impl Job {
-    /// Every job.
     pub fn all() -> Vec<Self> {
         let config = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
         items(&config["scrape_configs"]).map(Self::read).collect()
     }
 
-    /// The job with this name.
     pub fn named(name: &str) -> Self {
         Self::all().into_iter().find(|job| job.name == name).unwrap()
     }
@@ -84,7 +81,7 @@ impl Job {
         self.rules.iter().all(|rule| rule.lets_pass(series))
     }
 
-    /// The names of the kept metrics; `None` where all are kept.
+    /// The metric names in the job's first `keep` rule on `__name__`; `None` if it has no such rule.
     pub fn kept_names(&self) -> Option<BTreeSet<&str>> {
         let by_name = self.rules.iter().find(|rule| rule.keeps && rule.sources == ["__name__"])?;
         Some(by_name.pattern.split('|').collect())

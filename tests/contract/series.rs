@@ -1,4 +1,4 @@
-//! The number of series of one replica. `cardinality` limits the scrapes of all targets.
+//! The number of series of one replica. `cardinality` checks the scrapes of all jobs.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use vitrine::domain::Platform;
 
 use crate::files::root;
 
-/// The limit of series of one replica, hostile clients included.
+/// The number of series of one replica must stay below this, even under attack by hostile clients.
 const SERIES_BUDGET: usize = 7_500;
 
-/// The response of a replica's `/metrics` at its start, with every platform configured.
+/// The metrics of a replica that has just started, with every platform configured, in the text format of `/metrics`.
 pub async fn scrape() -> &'static str {
     static SCRAPE: OnceCell<String> = OnceCell::const_new();
     SCRAPE.get_or_init(first_scrape).await
@@ -38,8 +38,8 @@ async fn first_scrape() -> String {
     app.state().exporter.render()
 }
 
-/// The number of series of a replica. All series that clients can cause exist from the start: `tests/api/metrics.rs` and `cargo xtask
-/// cardinality --attack` prove that hostile clients create no others.
+/// The number of series in a scrape of a replica. All series that clients can cause exist from the start: `tests/api/metrics.rs` and
+/// `cargo xtask cardinality --attack` prove that hostile clients create no others.
 pub fn count(scrape: &str) -> usize {
     scrape.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count()
 }
@@ -48,5 +48,5 @@ pub fn count(scrape: &str) -> usize {
 async fn the_series_of_a_replica_stay_within_their_budget() {
     let series = count(scrape().await);
     println!("{series} series");
-    assert!(series < SERIES_BUDGET, "{series} series of {SERIES_BUDGET}");
+    assert!(series < SERIES_BUDGET, "{series} series, which must be fewer than {SERIES_BUDGET}");
 }

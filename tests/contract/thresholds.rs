@@ -1,5 +1,5 @@
-//! Alerts on durations must be able to fire with the shipped settings. A duration is cut off at its time limit, and a quantile at the last
-//! bucket of its histogram, so each threshold on a quantile must be reachable within both.
+//! Alerts on durations must be able to fire with the shipped settings. No duration exceeds its time limit, and no quantile exceeds the last
+//! bucket of its histogram. An alert with a threshold beyond one of these limits never fires.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::files::{alerts, root, yaml};
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// A metric, the variable that limits its durations, and the value of that variable.
+/// A metric, the configuration variable that limits its durations, and a function that returns the variable's value.
 type Limit = (&'static str, &'static str, fn(&Config) -> Duration);
 const LIMITS: [Limit; 6] = [
     ("http_request_duration_seconds", "REQUEST_TIMEOUT", |config| config.request_timeout),
@@ -26,7 +26,7 @@ const LONGER: &str = r#"operation="exec""#;
 /// A comparison of a histogram's quantile with a number.
 #[derive(Debug, PartialEq)]
 pub struct Threshold {
-    /// The name in the catalogue.
+    /// The histogram's name in the catalogue.
     metric: String,
     /// The arguments of `histogram_quantile`.
     pub expression: String,
@@ -51,7 +51,7 @@ fn threshold(rest: &str, catalogue: &Catalogue) -> Option<Threshold> {
     let operator: String = after.chars().take_while(|c| matches!(c, '<' | '>' | '=')).collect();
     let number: String = after[operator.len()..].trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let selected = promql::read(inside).selectors.first()?.metric.clone();
-    // A recorded series contains the name of its source metric.
+    // The name of a recorded series contains the name of its source metric.
     let metric = selected.split(':').find_map(|part| Some(catalogue.row(part)?.name.to_owned()))?;
     Some(Threshold { metric, expression: inside.to_owned(), operator, value: number.parse().ok()? })
 }
@@ -66,15 +66,15 @@ fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, D
     let is_reached = if operator == ">=" { *value <= last } else { *value < last };
     let mut faults = Vec::new();
     if !is_reached {
-        faults.push(format!("{metric} {operator} {value} is beyond its last bucket, {last}"));
+        faults.push(format!("{metric} {operator} {value} never fires: the last bucket is {last}"));
     }
     if let Some((variable, limit)) = cut_off.filter(|(_, limit)| *value >= limit.as_secs_f64()) {
-        faults.push(format!("{metric} {operator} {value} is beyond {variable}, {}", limit.as_secs_f64()));
+        faults.push(format!("{metric} {operator} {value} never fires: {variable} is {} s", limit.as_secs_f64()));
     }
     faults
 }
 
-/// The service's defaults, with the time limits that compose sets in their place.
+/// The default configuration of the service, with the time limits from docker-compose.yml.
 fn shipped() -> Config {
     let compose = yaml(&root().join("docker-compose.yml"));
     let environment = &compose["x-backend-environment"];
@@ -122,10 +122,10 @@ fn a_threshold_beyond_a_limit_or_a_bucket_is_reported() {
         )
     };
     assert_eq!(faults(&of("> 0.5"), 1), [""; 0]);
-    assert_eq!(faults(&of("> 5"), 1), ["db_query_duration_seconds > 5 is beyond LIMIT, 1"]);
-    assert_eq!(faults(&of("> 10"), 20), ["db_query_duration_seconds > 10 is beyond its last bucket, 10"]);
+    assert_eq!(faults(&of("> 5"), 1), ["db_query_duration_seconds > 5 never fires: LIMIT is 1 s"]);
+    assert_eq!(faults(&of("> 10"), 20), ["db_query_duration_seconds > 10 never fires: the last bucket is 10"]);
     assert_eq!(faults(&of(">= 10"), 20), [""; 0]);
     assert_eq!(faults(&of("< 0.5"), 1), ["db_query_duration_seconds < 0.5 fires on short durations"]);
     let recorded = "histogram_quantile(0.5, sum by (le) (route_le:http_request_duration_seconds_bucket:rate5m)) > 11";
-    assert_eq!(faults(recorded, 20), ["http_request_duration_seconds > 11 is beyond its last bucket, 10"]);
+    assert_eq!(faults(recorded, 20), ["http_request_duration_seconds > 11 never fires: the last bucket is 10"]);
 }

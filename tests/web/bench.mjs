@@ -1,4 +1,4 @@
-// A browser and its visitors. Any error on a visitor's pages fails the story that the visitor belongs to.
+// A browser and its visitors. An error on a visitor's page fails the story, unless the story provokes the error.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 
@@ -19,13 +19,13 @@ export class Bench {
     bench.axe = require('axe-core').source;
     bench.browser = await require('playwright-core').chromium.launch({
       executablePath: CHROMIUM,
-      // Chromium's sandbox does not work for root. Chromium may run without it here, because it loads only this project's pages.
+      // Chromium's sandbox does not work for root. Running without the sandbox is safe: Chromium loads only this project's pages.
       args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run'],
     });
     return bench;
   }
 
-  /** A visitor with a separate browser context. `forgives` lists the errors that the story provokes. */
+  /** A visitor with a separate browser context. `forgives` has patterns of the errors that the story provokes. */
   async visitor({ forgives = [], ...options } = {}) {
     const context = await this.browser.newContext({ baseURL: this.edge, ...options });
     context.setDefaultTimeout(LIMIT);
@@ -46,7 +46,7 @@ export class Bench {
     context.on('request', (request) => {
       const { protocol, origin } = new URL(request.url());
       const ours = origin === this.edge || protocol === 'data:';
-      // Our pages and a platform's pages may navigate to each other, but may not load resources from each other.
+      // Our pages may navigate to a platform's pages, but only the platform's own pages may load resources from the platform.
       const platform = origin === this.simulator && (request.isNavigationRequest() || request.frame().url().startsWith(origin));
       if (!ours && !platform) complain(`request to ${request.url()}`);
     });
@@ -74,7 +74,7 @@ export class Bench {
     }
   }
 
-  /** A screenshot of the last visitor's last page. */
+  /** Saves a screenshot of the page opened last by the last visitor; returns its path if that succeeds. */
   async picture(path) {
     const pages = this.#visitors.flatMap(({ context }) => context.pages());
     const page = pages.at(-1);

@@ -1,4 +1,4 @@
-// Helpers to use forms and buttons. They locate elements by the operation in the data attributes.
+// Helpers to use forms and buttons. They find an element by the API operation in its data attributes.
 import { PASSWORD } from './people.mjs';
 
 /** The form or button for an API operation. */

@@ -1,4 +1,4 @@
-//! The essential panels of each dashboard, and the metrics that each must query. The test fails when a panel of this list is missing.
+//! The panels that each dashboard must have, and the metrics that these panels must query.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::{queries, sample, shown};
 use crate::files::dashboards;
 use crate::promql;
 
-/// Panels: a title, and metrics of which the panel must query at least one.
+/// The title of each panel, and a list of metrics. The panel must query at least one of them.
 type Panels = &'static [(&'static str, &'static [&'static str])];
 
-/// Each dashboard's minimum number of panels, and its required panels.
+/// For each dashboard: its name, its minimum number of panels, and its required panels.
 const REQUIRED: [(&str, usize, Panels); 11] = [
     (
         "overview",
@@ -180,7 +180,7 @@ fn missing(dashboard: &Value, at_least: usize, panels: Panels) -> Vec<String> {
     let mut missing = Vec::new();
     let count = shown(dashboard).len();
     if count < at_least {
-        missing.push(format!("{count} panels, not {at_least}"));
+        missing.push(format!("{count} panels, fewer than {at_least}"));
     }
     for (title, metrics) in panels {
         match asked.get(*title) {
@@ -209,7 +209,7 @@ fn every_dashboard_has_its_required_panels() {
 fn missing_and_changed_panels_are_reported() {
     let panels: Panels = &[("Replicas", &["up"]), ("Requests", &["http_requests_total", "k6_http_reqs_total"])];
     assert_eq!(missing(&sample(), 2, panels), [""; 0]);
-    assert_eq!(missing(&sample(), 3, panels), ["2 panels, not 3"]);
+    assert_eq!(missing(&sample(), 3, panels), ["2 panels, fewer than 3"]);
     assert_eq!(
         missing(&sample(), 2, &[("Replicas", &["process_threads"]), ("Uptime", &["up"])]),
         ["Replicas does not query process_threads", "no panel Uptime"]

@@ -1,4 +1,4 @@
-//! A minimal dashboard that breaks no rule. A test adds one fault, so a rule reports only that fault.
+//! A minimal dashboard that breaks no rule. Tests change one detail of it, and expect the rule under test to report exactly that fault.
 
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use crate::files::items;
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// The variable that links begin with and no query uses; see `links`.
+/// The variable with the base URL of runbooks. Links begin with it, and no query uses it; see `links`.
 const PLACE: &str = "runbooks";
 
 fn declared(dashboard: &Value) -> Vec<&Value> {
@@ -31,7 +31,7 @@ fn choices(query: &str) -> Option<(&str, &str)> {
     Some((series.trim(), label.trim()))
 }
 
-/// The first variable is the data source, a Prometheus.
+/// The first variable must select a data source of the type Prometheus.
 fn source(dashboard: &Value) -> Vec<String> {
     let variables = declared(dashboard);
     let has = |key: &str, value: &str| variables.first().is_some_and(|first| first[key] == value);
@@ -39,7 +39,8 @@ fn source(dashboard: &Value) -> Vec<String> {
     if is_first { Vec::new() } else { vec!["does not begin with the variable for the data source".to_owned()] }
 }
 
-/// By default everything is selected; several values can be selected; values are refreshed when the time range changes.
+/// A variable offers the label values of one known metric, and reads them again when the time range changes. All values are selected by
+/// default, and users can select several.
 fn chosen(dashboard: &Value) -> Vec<String> {
     let asking = declared(dashboard).into_iter().filter(|variable| variable["type"] == "query" && variable["name"] != PLACE);
     let is_right = |variable: &Value| {
