@@ -1,5 +1,5 @@
-// Builds web/dist: the files that the server embeds and serves at /assets/, each with a content hash in its name and compressed copies
-// next to it, and manifest.json, which maps source names to file names. The build is reproducible.
+// Builds web/dist, which the service embeds and serves at /assets/. File names contain a content hash, and each file has compressed copies
+// next to it. Only manifest.json has neither: it maps names without a hash, such as `app.js`, to file names. The build is reproducible.
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';

@@ -15,7 +15,7 @@ export const missing = { path: '/nothing-is-here', complaint: /status of 404/ };
 /** Pages for admins. */
 export const admin = { faults: '/studio/faults' };
 
-/** Pages of a signed-in user; needs the identifiers of a project and an environment of theirs. */
+/** Pages of a signed-in user; needs the identifiers of one of the user's projects and environments. */
 export const studio = ({ project, environment }) => ({
   studio: '/studio',
   project: `/studio/projects/${project}`,

@@ -1,4 +1,4 @@
-// Creates accounts and their data through the API, as a setup for stories.
+// Creates accounts and their data for stories, through the API. Only linking an account uses pages.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 
@@ -38,7 +38,7 @@ export async function admin(bench, options) {
   return visitor;
 }
 
-/** Creates one of everything for a signed-in visitor: a published project, a running environment, a linked account, a delivered post. */
+/** Creates a published project, a running environment, a linked account and a delivered post for a signed-in visitor. */
 export async function furnish(visitor) {
   const project = await call(visitor, 'POST', '/api/projects', { name: 'Analytical Engine', description: 'Weaves algebraic patterns.' });
   const { slug } = await call(visitor, 'POST', `/api/projects/${project.id}/publish`, {});

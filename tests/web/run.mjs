@@ -1,5 +1,5 @@
-// Runs the stories sequentially in one browser, against a running stack: `cargo xtask browser` starts it and sets the environment
-// variables. Prints one line per story and a summary in the last line. Each file in stories/ covers one topic; all share bench.mjs.
+// Runs the stories sequentially in one browser. `cargo xtask browser` starts the stack and sets the environment variables. Prints the
+// result of each story, and a summary in the last line. Each file in stories/ covers one topic; all share bench.mjs.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -18,7 +18,7 @@ import { terminals } from './stories/terminals.mjs';
 import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
-// The stories of `visits` run first. They compare exact counts of all replicas, to which late reports of other stories would add.
+// The stories of `visits` run first: they expect exact counts, and late reports of other stories would increase the counts.
 const stories = [visits, speed, journey, changes, together, terminals, plain, signing, faults, keyboard, policy, accessibility, screenshots];
 const all = Object.assign({}, ...stories);
 const wanted = process.argv[2] ?? '';

@@ -1,5 +1,5 @@
-// The entry point that every page loads. It starts the parts that the page's attributes request, each behind its own error boundary.
-// Parts that need a library are loaded on demand.
+// The entry point that every page loads. It starts the parts that all pages need, and those that the page's attributes request. Each part
+// has its own error boundary. Parts that need a library are loaded on demand.
 
 import { startActions } from './actions';
 import { startBeacon } from './beacon/beacon';

@@ -26,7 +26,7 @@ export function makeButton(text: string, kind: string, act: () => void): HTMLBut
   return button;
 }
 
-/** Finds the nearest match of a selector: inside this element, or else inside its closest ancestor that contains one. */
+/** Finds the nearest match of a selector: inside this element, or else inside its closest ancestor with a match. */
 export function nearest(from: Element, selector: string): HTMLElement | null {
   for (let place: Element | null = from; place; place = place.parentElement) {
     const found = place.querySelector<HTMLElement>(selector);
@@ -42,7 +42,7 @@ export function isActing(): boolean {
   return document.querySelector('[aria-busy="true"]') !== null;
 }
 
-/** The `<main>` element of the page. */
+/** The `<main>` element of the page, or `<body>` if there is none. */
 export function main(): HTMLElement {
   return document.querySelector('main') ?? document.body;
 }

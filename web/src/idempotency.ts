@@ -1,4 +1,4 @@
-// Idempotency keys: a resubmission reuses its key for as long as the outcome of the first attempt is unknown.
+// Idempotency keys: a resubmission with the same body reuses the key as long as the outcome of the previous attempt is unknown.
 
 import type { Problem } from './problem';
 

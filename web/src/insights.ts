@@ -1,4 +1,4 @@
-// Insights into a linked account, loaded from the platform on demand.
+// Insights into a linked account, loaded when the user asks for them.
 
 import { read } from './api';
 import { make } from './dom';
@@ -14,7 +14,7 @@ interface Insights {
   readonly as_of: string;
 }
 
-/** Wires the section's button: a click loads the figures into its list. */
+/** Wires the section's button: a click loads the figures into the section's list. */
 export function startInsights(section: HTMLElement): void {
   const platform = section.dataset['insights'] ?? '';
   const button = section.querySelector('button');

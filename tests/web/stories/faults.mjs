@@ -1,15 +1,15 @@
-// Fault injection: an admin starts a fault, sees its effect and ends it. The page does not exist for anyone else.
+// Fault injection: an admin starts a fault, sees its effect and ends it. Users who are not admins get 404 for the page of faults.
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
 import { action, submit } from '../forms.mjs';
 import { admin, signIn } from '../people.mjs';
 
-/** The target of the story's fault: no page calls it. */
+/** The route that the fault makes fail. No page calls it: a 503 in a page would fail the story. */
 const ROUTE = '/version';
 
 export const faults = {
-  'faults: an admin makes a route fail, sees it, and ends it': async (bench) => {
+  'faults: an admin starts a fault, sees its effect and ends it': async (bench) => {
     const { page, context } = await admin(bench, { forgives: [/status of 422/] });
     const isStruck = (wanted) =>
       until(`every replica ${wanted ? 'fails' : 'works'}`, async () => {
@@ -36,7 +36,7 @@ export const faults = {
     await isStruck(false);
   },
 
-  'faults: the page does not exist for other users': async (bench) => {
+  'faults: a user who is not an admin gets 404 for the page': async (bench) => {
     const visitor = await bench.visitor({ forgives: [/status of 404/] });
     const { page } = visitor;
     await signIn(visitor);

@@ -89,7 +89,7 @@ async function announce(page) {
 }
 
 export const journey = {
-  'the whole journey: from signing up to a stranger who reads the published project': async (bench) => {
+  'the whole journey: from signing up to a signed-out visitor who opens the published project': async (bench) => {
     const { page } = await bench.visitor();
     await signUp(page);
     await createProject(page);

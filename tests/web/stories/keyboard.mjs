@@ -27,7 +27,7 @@ async function tabTo(page, selector) {
 }
 
 export const keyboard = {
-  'keyboard: the first stop skips to the main content': async (bench) => {
+  'keyboard: the first Tab stop skips to the main content': async (bench) => {
     const { page } = await bench.visitor();
     await page.goto('/');
     await page.keyboard.press('Tab');
@@ -35,7 +35,7 @@ export const keyboard = {
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     const inside = await page.evaluate(() => document.querySelector('main').contains(document.activeElement));
-    assert.ok(inside, 'the next stop must be inside the main content');
+    assert.ok(inside, 'the next Tab stop must be inside the main content');
   },
 
   'keyboard: sign in and create a project': async (bench) => {

@@ -35,7 +35,7 @@ export const plain = {
     const email = await signIn(owner);
     const things = await furnish(owner);
 
-    // The same session in a browser without JavaScript.
+    // This visitor uses the owner's session, without JavaScript.
     const { page } = await bench.visitor({ javaScriptEnabled: false, storageState: await owner.context.storageState() });
     const studio = pages.studio(things);
     await reads(page, studio.studio, 'Analytical Engine');

@@ -1,4 +1,5 @@
-// Screenshots of every page except those for admins, for people to review. The story asserts only that pages load and fit the screen.
+// Screenshots of every page except those for admins, for people to review. The story asserts only that pages load and are not wider than
+// the screen.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 

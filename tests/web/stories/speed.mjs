@@ -1,12 +1,12 @@
-// Page weight and paint time of the home page, on the first and on later visits.
+// The size and paint time of the home page on a first visit, and the caching of its assets on a second visit.
 import assert from 'node:assert/strict';
 
 const MOST_BYTES = 60_000;
 const LATEST_PAINT_MS = 1000;
-/** The test uses the shortest of their paint times, because other load on the machine only adds time. */
+/** Number of visitors. The story uses the shortest of the visitors' paint times, because other load on the machine only adds time. */
 const VISITORS = 3;
 
-/** Network transfers of the page and its files, including headers, up to the load event. */
+/** The transfers of the page and its files until now, without API calls. `transferSize` includes headers; it is 0 from the cache. */
 const transfers = (page) =>
   page.evaluate(() => {
     const [document] = performance.getEntriesByType('navigation');
@@ -43,7 +43,7 @@ export const speed = {
     await page.goto('/');
     const isAsset = ({ name }) => new URL(name).pathname.startsWith('/assets/');
     const first = (await transfers(page)).filter(isAsset);
-    assert.ok(first.length >= 2, `there must be a script and a style: ${JSON.stringify(first)}`);
+    assert.ok(first.length >= 2, `the page must load at least two assets: ${JSON.stringify(first)}`);
     const text = first.filter(({ name }) => /\.(js|css)$/.test(name));
     for (const { name } of text) {
       const headers = (await context.request.get(name, { headers: { 'accept-encoding': 'br, gzip' } })).headers();

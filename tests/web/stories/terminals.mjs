@@ -1,4 +1,5 @@
-// Terminals whose input is refused: it is sent again and arrives without gaps, or it is lost together with the input queued after it.
+// Terminal input that the service refuses. After a 429, the page sends the input again, without gaps. After any other refusal, the input
+// is lost, and the page discards the input queued after it.
 import assert from 'node:assert/strict';
 
 import { call, runEnvironment, signIn } from '../people.mjs';
@@ -8,14 +9,14 @@ const BUSY = { status: 429, code: 'too_many_events', title: 'Too many events' };
 const REFUSED = { status: 413, code: 'payload_too_large', title: 'The request body is too large' };
 
 export const terminals = {
-  'terminals: input that is refused for a moment is sent again': async (bench) => {
+  'terminals: input refused with 429 is sent again': async (bench) => {
     const { page } = await shell(bench, [BUSY, BUSY]);
     await page.keyboard.type('echo hello\n');
     await terminalShows(page, 'the echo of the input, then the output', (text) => text.split('hello').length === 3);
     await page.getByText('Open. Press').waitFor();
   },
 
-  'terminals: input that is queued after lost input is discarded': async (bench) => {
+  'terminals: input queued after lost input is discarded': async (bench) => {
     const { page, inputs } = await shell(bench, [REFUSED]);
     // Several chunks, so that input is queued after the refused one.
     await paste(page, 'x'.repeat(10_000));
@@ -26,7 +27,7 @@ export const terminals = {
   },
 };
 
-/** A visitor with an open shell, and the list of its inputs. The first inputs get these problems and do not reach the service. */
+/** A visitor with an open shell, and the list of its inputs. The first inputs are answered with `problems` and do not reach the service. */
 async function shell(bench, problems) {
   const visitor = await bench.visitor();
   await signIn(visitor);
@@ -36,7 +37,7 @@ async function shell(bench, problems) {
   await visitor.page.routeWebSocket(/\/socket\.io\//, (socket) => {
     const server = socket.connectToServer();
     socket.onMessage((message) => {
-      // An event with an acknowledgement: 42, its number, its name and payload.
+      // An event that requests an acknowledgement: 42, the number of the acknowledgement, and an array of name and payload.
       const [, number, text] = /^42(\d+)(\["session:input".*)$/s.exec(message) ?? [];
       if (text) inputs.push(JSON.parse(text)[1].data);
       const problem = text && problems.shift();

@@ -13,9 +13,9 @@ export const together = {
     await owner.page.goto(`/studio/projects/${id}`);
     await guest.page.goto(`/studio/projects/${id}`);
     const present = owner.page.locator('[data-presence] li');
-    await until('both are there', async () => ({ done: (await present.count()) === 2, seen: await present.allTextContents() }));
+    await until('both users are online', async () => ({ done: (await present.count()) === 2, seen: await present.allTextContents() }));
     await guest.page.goto('/');
-    await until('one has left', async () => ({ done: (await present.count()) === 1, seen: await present.allTextContents() }));
+    await until('only one user is online', async () => ({ done: (await present.count()) === 1, seen: await present.allTextContents() }));
   },
 
   "together: one user's action on an environment reaches the other user on another replica": async (bench) => {
@@ -48,7 +48,7 @@ export const together = {
     const answered = guest.page.waitForResponse('**/environments?limit=100');
     shown.resolve();
     await (await answered).finished();
-    // The page handles the response in a task; this timeout runs in a later task.
+    // Wait until the page has handled the response: this timeout runs in a later task.
     await guest.page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
     assert.equal(await stopped.count(), 1);
   },

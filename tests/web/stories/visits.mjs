@@ -9,7 +9,7 @@ import { call, freshEmail, runEnvironment, signIn } from '../people.mjs';
 /** Makes a page send its queued events. */
 const flush = (page) => page.evaluate(() => dispatchEvent(new CustomEvent('vitrine:flush')));
 
-/** Waits until a metric has grown by exactly this much. */
+/** Waits until a metric has grown by at least this much, and asserts that it has not grown by more. */
 async function growsBy(bench, before, wanted, name, labels) {
   const what = `${name} ${JSON.stringify(labels)}`;
   const grown = await growsAtLeastBy(bench, before, wanted, name, labels);
@@ -19,7 +19,7 @@ async function growsBy(bench, before, wanted, name, labels) {
 /** Waits until a metric has grown by at least this much; returns the growth. */
 async function growsAtLeastBy(bench, before, wanted, name, labels) {
   let grown;
-  await until(`${name} ${JSON.stringify(labels)} grows by ${wanted}`, async () => {
+  await until(`${name} ${JSON.stringify(labels)} grows by at least ${wanted}`, async () => {
     grown = (await scrape(bench.replicas)).of(name, labels) - before.of(name, labels);
     return { done: grown >= wanted, seen: grown };
   });
@@ -67,10 +67,10 @@ export const visits = {
   'visits: load times and input delays are measured': async (bench) => {
     const { page } = await bench.visitor();
     const before = await scrape(bench.replicas);
-    // The measuring code is loaded last.
+    // The measuring code is loaded last, so wait until the network is idle.
     await page.goto('/', { waitUntil: 'networkidle' });
-    // Only slow interactions are reported, so make this click slow. The browser knows the duration after the next paint, and the
-    // measuring code reads it when idle.
+    // Only slow interactions are reported, so make this click slow. The browser knows the click's duration only after the next paint,
+    // and the measuring code reads the duration when the page is idle.
     await page.evaluate(() => {
       addEventListener('click', () => {
         for (const end = performance.now() + 150; performance.now() < end; );
@@ -84,7 +84,7 @@ export const visits = {
     });
     await page.getByRole('heading', { level: 1 }).click();
     await page.evaluate(() => window.painted);
-    // LCP and CLS are final when the page is left.
+    // INP and CLS are final only when the visitor leaves the page.
     await page.goto('/about');
     await flush(page);
     for (const vital of ['ttfb', 'fcp', 'lcp', 'inp']) {
@@ -135,7 +135,7 @@ export const visits = {
           Promise.reject(new Error('provoked'));
           document.body.setAttribute('style', 'color: red');
           const image = Object.assign(new Image(), { src: '/assets/provoked.png' });
-          // The last error of the four.
+          // The image's error is the last of the four.
           image.addEventListener('error', () => setTimeout(resolve));
           document.body.append(image);
         }),

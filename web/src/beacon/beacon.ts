@@ -5,7 +5,6 @@ import { startAssets } from './assets';
 import { startErrors } from './errors';
 import { report, startQueue } from './queue';
 
-/** Starts reporting. */
 export async function startBeacon(): Promise<void> {
   startErrors();
   startQueue();
