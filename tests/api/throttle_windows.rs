@@ -155,6 +155,7 @@ const CASES: &[Case] = &[
         is_counted: true,
         steps: &[
             (0, Begin, 1, YES),
+            (LEASE_MS, Begin, 1, YES),
             (LEASE_MS, Fail, 1, YES),
             (LEASE_MS, Begin, 1, INTERVAL_MS),
             (LEASE_MS, Fail, 1, YES),

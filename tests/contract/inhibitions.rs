@@ -28,7 +28,7 @@ fn faults(rule: &Value, labels: &BTreeMap<String, BTreeSet<String>>) -> Vec<Stri
     for label in equal.iter().filter(|label| !ORIGIN.contains(label)) {
         let demands = |side: &Matchers| side.iter().any(|(name, operator, value)| name == label && operator == "!=" && value.is_empty());
         if !demands(&source) || !demands(&target) {
-            faults.push(format!("treats two missing labels {label} as equal"));
+            faults.push(format!("matches two alerts that both lack the label {label}"));
         }
     }
     for source in names(&source) {
