@@ -1,6 +1,6 @@
-// The page's data from the attributes of <body>, read once.
+// Data of the page. The attributes of <body> are read once.
 
-/** The page's route template, its label in metrics; empty on problem pages. */
+/** The page's route template, which is also its label in metrics; empty on problem pages. */
 export const route = document.body.dataset['route'] ?? '';
 
 /** Share of page loads that report vitals and asset timings, 0 to 1. */

@@ -20,7 +20,7 @@ export interface Problem {
   readonly errors?: readonly FieldError[];
 }
 
-/** No response arrived. */
+/** The problem of a request without a response. */
 export const networkProblem: Problem = {
   status: 0,
   code: 'network',
@@ -28,7 +28,8 @@ export const networkProblem: Problem = {
   detail: 'Check your connection and try again.',
 };
 
-/** Reads the problem from a response; makes one from the status if the body is not JSON. */
+/** Reads the problem from a response. If it has no detail, `Retry-After` becomes its detail. Makes a problem from the status if the body
+ * is not JSON. */
 export async function readProblem(response: Response): Promise<Problem> {
   const { status } = response;
   if (response.headers.get('content-type')?.includes('json')) {
@@ -44,7 +45,8 @@ export function wantsLogin({ code }: Problem): boolean {
   return code === 'unauthenticated' || code === 'invalid_token';
 }
 
-/** Shows a problem at the nearest `[data-problem]`; `fields` are the field errors that are not shown at a control. */
+/** Shows a problem at the nearest `[data-problem]`, or opens the sign-in page if the user must sign in. `fields` are the field errors that
+ * are not shown at a control. */
 export function showProblem(from: Element, problem: Problem, fields: readonly FieldError[] = problem.errors ?? []): void {
   if (wantsLogin(problem)) {
     location.assign(loginAddress());

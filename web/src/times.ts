@@ -1,4 +1,4 @@
-// Relative times such as "3 minutes ago", updated regularly. The absolute time is in the title.
+// Relative times such as "3 minutes ago", updated while the page is visible. The absolute time is in the title.
 
 import { all } from './dom';
 

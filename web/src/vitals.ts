@@ -1,10 +1,11 @@
-// Web Vitals, loaded after the page so that the measurement does not slow the page down. The browser buffers the earlier entries.
+// Web Vitals, loaded after the page so that the measurement does not slow the page down. The browser buffers earlier entries, so
+// the measurement can start late.
 
 import { onCLS, onFCP, onINP, onLCP, onTTFB, type Metric } from 'web-vitals';
 
 import type { Vital } from './beacon/queue';
 
-/** Reports each vital once its value is final. */
+/** Reports the vitals of the page. A vital may be reported again with a new value, such as CLS each time the page is hidden. */
 export function startVitals(report: (vital: Vital, value: number) => void): void {
   const onFinal = ({ name, value }: Metric): void => report(name.toLowerCase() as Vital, value);
   onTTFB(onFinal);

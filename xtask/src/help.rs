@@ -1,4 +1,5 @@
-//! `cargo xtask --help` with the verbs in groups. clap knows one heading for all subcommands, so the groups are written into its template.
+//! `cargo xtask --help` with the verbs in groups. clap has only one heading for all subcommands, so this module writes
+//! the groups into the template of the help.
 
 use std::fmt::Write as _;
 
@@ -8,7 +9,7 @@ use clap::Command;
 pub struct Group {
     /// The heading.
     pub title: &'static str,
-    /// The modules of the verbs.
+    /// The names of the verbs' modules.
     pub verbs: &'static [&'static str],
 }
 

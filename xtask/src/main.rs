@@ -1,10 +1,10 @@
-//! `cargo xtask <verb>`: commands for daily work, generators, and one proof per claim about Vitrine.
+//! `cargo xtask <verb>`: commands for daily work, generators, and proofs of the claims about Vitrine.
 //!
-//! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, which reads the options and calls one of the crates
-//! below, one line in `verbs/mod.rs` and one line in `verbs!` below. The crates:
+//! This file lists the verbs and sets the exit code. A new verb needs a file in `verbs/`, a line in `verbs/mod.rs` and a line in the call
+//! of `verbs!`. The file reads the options and calls these crates:
 //! - `devstack`: the whole stack as local processes.
 //! - `rule_tools`: Prometheus' rules and Grafana's dashboards.
-//! - `proofs`: the claims, tested on a running stack.
+//! - `proofs`: the proofs of the claims, most of them on a running stack.
 
 mod form;
 mod help;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// Commands for daily work, generators, and one proof per claim about Vitrine.
+/// Commands for daily work, generators, and proofs of the claims about Vitrine.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -22,7 +22,7 @@ struct Cli {
     verb: Verb,
 }
 
-/// Declares the verbs in groups: the clap variant and the call of its `run`, which returns whether every step passed.
+/// Declares the verbs in groups. Each verb becomes a variant for clap and a call of its `run`, which returns whether every step passed.
 macro_rules! verbs {
     ($($group:literal: { $($variant:ident => $module:ident),+ $(,)? })+) => {
         #[derive(Subcommand)]
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
 
 /// Prints the help, or the error in the arguments. The exit code of such an error is that of every other failure.
 fn explain(error: &clap::Error) -> ExitCode {
-    // Printing to a closed terminal fails, and needs no report.
+    // If the output is closed, printing fails, and there is nowhere to report the failure.
     let _ = error.print();
     if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

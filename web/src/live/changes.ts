@@ -16,7 +16,7 @@ const endings: Readonly<Record<string, string>> = {
   access_lost: 'You no longer have access to this project.',
 };
 
-/** Shows a toast for changes to a project, except while an action on this page is in progress: the change is probably its effect. */
+/** Shows a toast for changes to a project, except while an action on this page is in progress: that action probably made the change. */
 export function startChanges(socket: Live, project: string): void {
   socket.on('project:changed', ({ project_id, change }) => {
     const end = endings[change];

@@ -1,6 +1,5 @@
 // A status chip: the text, and the class that sets its colour and shape.
 
-/** Sets the status of a chip. */
 export function showStatus(chip: HTMLElement, status: string): void {
   for (const name of [...chip.classList].filter((name) => name.startsWith('status-'))) {
     chip.classList.remove(name);

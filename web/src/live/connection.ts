@@ -9,9 +9,9 @@ const texts: Readonly<Record<State, string>> = {
   moving: 'This replica is shutting down. Switching to another one …',
 };
 
-/** Shows the state of the connection. `why` is the code of a failed attempt. */
+/** Shows the state of the connection. `why` is the message of a failed attempt to connect, which may be an error code. */
 export function showConnection(state: State, why?: string): void {
-  const text = why === 'too_many_connections' ? 'Too many connections from your address. Reconnecting …' : texts[state];
+  const text = why === 'too_many_connections' ? 'Too many connections for your account. Reconnecting …' : texts[state];
   for (const line of all('[data-connection]')) {
     line.dataset['connection'] = state;
     if (line.textContent !== text) {

@@ -29,7 +29,7 @@ export function startDeliveries(socket: Live): void {
     for (const id of openPosts()) {
       const answer = await read<Post>(ENDPOINT, ENDPOINT.replace('{id}', id));
       for (const { platform, status, url, last_error } of answer.problem ? [] : answer.data.deliveries) {
-        // An event that has arrived meanwhile is newer than the answer.
+        // A delivery that became final meanwhile stays as it is: its event is newer than the answer.
         if (chips(id, platform).some(isOpen)) {
           show(id, platform, status, url, last_error);
         }

@@ -61,5 +61,5 @@ function line({ seq, stream, line: text, at }: LogEntry): HTMLElement {
 }
 
 function gap(dropped: number): HTMLElement {
-  return make('li', { class: 'log-gap' }, `${dropped.toLocaleString('en')} lines are no longer available`);
+  return make('li', { class: 'log-gap' }, `Lines no longer available: ${dropped.toLocaleString('en')}`);
 }

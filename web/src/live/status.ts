@@ -16,7 +16,8 @@ interface Listed {
 /** The version of the last event of each environment. */
 const versions = new Map<string, number>();
 
-/** Tracks every environment on the page. Each connect reloads the list, to catch up on missed events. */
+/** Tracks every environment on the page. If the page has a project, each connect reloads the status of its environments, to catch up on
+ * missed events. */
 export function startStatus(socket: Live, project: string | undefined): void {
   socket.on('env:status', (event) => {
     if (event.version < (versions.get(event.environment_id) ?? 0)) {
@@ -41,8 +42,8 @@ export function startStatus(socket: Live, project: string | undefined): void {
   });
 }
 
-/** To be called when a request is sent. Returns a function that shows the status in the answer, unless an event has arrived in the
- * meantime: the answer has no version and may be older than the event. */
+/** Call this before a request is sent. The returned function shows the status in the answer, unless an event of the environment has
+ * arrived meanwhile: the answer has no version and may be older than the event. */
 export function showUnlessChanged(): (status: Status) => void {
   const before = new Map(versions);
   return (status) => {

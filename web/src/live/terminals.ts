@@ -1,4 +1,5 @@
-// The terminal of an environment: creates a session or reopens one, loads xterm, and connects the two over the socket.
+// The terminal of an environment: creates a session or reopens one, loads xterm, and connects xterm to the session over the
+// socket.
 
 import { call } from '../api';
 import { all, make } from '../dom';
@@ -9,7 +10,7 @@ import type { Live } from './socket';
 import { Typing, type Outcome } from './typing';
 
 const ENDPOINT = '/api/environments/{id}/sessions';
-/** Timeout of an event in milliseconds; the socket may be disconnected. */
+/** Time limit for the acknowledgement of an event, in milliseconds. A disconnected socket gets none. */
 const PATIENCE = 10_000;
 
 /** The status of refusals that end by themselves: the program does not read its input, or the page sends too many events. */
@@ -164,7 +165,7 @@ class Terminal {
     }
   }
 
-  /** A terminal ends with its connection. tmux keeps running, so its terminal can be opened again. */
+  /** A terminal ends with its connection. A tmux session keeps running, so it can be opened again; a shell ends. */
   #lost(): void {
     if (this.#session?.type === 'tmux') {
       this.#typing.clear();

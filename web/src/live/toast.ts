@@ -1,4 +1,4 @@
-// A toast: one line about an event elsewhere, with an action.
+// A toast: a short message at the bottom of the page, with a button that dismisses it.
 
 import { make, makeButton } from '../dom';
 
@@ -6,7 +6,7 @@ import { make, makeButton } from '../dom';
 const region = make('div', { class: 'toast', role: 'status' });
 document.body.append(region);
 
-/** Shows a toast in place of the previous one; `deed` is a button or a link. */
+/** Shows a toast in place of the previous one; `deed` is an additional button or link. */
 export function toast(text: string, deed?: HTMLElement): void {
   const dismiss = makeButton('Dismiss', 'button-quiet button-small', () => region.replaceChildren());
   region.replaceChildren(make('span', {}, text), ...(deed ? [deed] : []), dismiss);

@@ -12,7 +12,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Run only stories whose names contain this text.
+    /// Run only the stories (tests in `tests/web/stories/`) whose names contain this text.
     #[arg(default_value = "")]
     story: String,
 }

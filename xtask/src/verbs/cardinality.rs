@@ -1,5 +1,5 @@
-//! `cargo xtask cardinality`: the worst-case number of samples in a scrape of each job; with `--attack`, the proof that clients cannot
-//! exceed it.
+//! `cargo xtask cardinality`: prints the worst-case number of samples in a scrape of each job. With `--attack`, proves instead that hostile
+//! clients create no series at the replicas, and that every scrape stays below a third of its sample limit.
 
 use anyhow::Result;
 use devstack::report::Report;
@@ -7,7 +7,7 @@ use devstack::tools::require;
 use devstack::{cargo, web};
 use proofs::cardinality;
 
-/// Prove that clients cannot grow the number of series.
+/// Print the worst-case number of samples in a scrape or, with --attack, prove that clients create no series.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.

@@ -1,12 +1,12 @@
 //! `cargo xtask catalogue`: generates documents from the code or, with `--check`, checks that they are up to date.
-//! `tests/contract/documents.rs` writes and compares them.
+//! It runs all contract tests; those in `tests/contract/documents.rs` write and compare the documents.
 
 use anyhow::Result;
 use devstack::cargo;
 use devstack::report::Report;
 use devstack::web;
 
-/// Regenerate docs/METRICS.md and docs/openapi.json, and check names in rules and dashboards against them.
+/// Regenerate docs/METRICS.md and docs/openapi.json, and run all contract tests.
 #[derive(clap::Args)]
 pub struct Args {
     /// Write nothing; fail if a document is out of date.

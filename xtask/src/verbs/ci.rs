@@ -131,14 +131,14 @@ fn advisories() -> Result<Outcome> {
     Ok(Outcome::skipped(note))
 }
 
-/// The container side has its own script, which reports itself as skipped where there is no engine.
+/// Runs the script that tests the stack of Compose. The script reports itself as skipped where there is no engine.
 fn compose(report: &mut Report) -> Result<()> {
     let script = paths::root().join(".ci/compose-smoke");
     if !script.exists() {
         return Ok(());
     }
     report.step("compose smoke", || {
-        // Unoptimised: this proves that the parts fit together, and an optimised build would take longer than all other steps.
+        // Unoptimised: the script proves only that the parts fit together, and an optimised build would take longer than all other steps.
         let captured = capture(task(&script).env("PROFILE", "dev").current_dir(paths::root()))?;
         eprintln!("{}", captured.text.trim_end());
         match Outcome::from_summary(&captured.text) {

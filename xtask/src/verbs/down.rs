@@ -1,4 +1,4 @@
-//! `cargo xtask down`: stops the stack that `up --detach` started, environments included; with `--reset` it drops the data as well.
+//! `cargo xtask down`: stops the stack that `up` started, with its environments. With `--reset`, it also drops the data.
 
 use std::fs;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use devstack::engine::{Engine, namespace};
 use devstack::stack::SLOT;
 use devstack::{paths, stores};
 
-/// Above the sum of a stack's grace periods.
+/// Time limit for a stop: longer than every grace period of a stack, but not than all of them together.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// Stop the stack that `up --detach` started.
+/// Stop the stack that `up` started.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Also drop its data, logs, secrets and the containers of its environments.
+    /// Also drop its data, logs, configuration and secrets, and the containers of its environments.
     #[arg(long)]
     reset: bool,
 }
@@ -23,13 +23,13 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     let stopped = SLOT.stop(LIMIT)?;
     eprintln!("{}", if stopped { "stopped" } else { "nothing was running" });
-    // A killed stack could not stop the containers of its environments. Without an engine there are none.
+    // A killed stack leaves the containers of its environments running, so they are stopped here. Without an engine there are none.
     let engine = Engine::find().ok();
     if let Some(engine) = &engine {
         engine.stop(&namespace(&paths::stack()))?;
     }
     if args.reset {
-        // Held so that no stack starts with the data while it is dropped.
+        // While the slot is held, no stack can start on the data that is being dropped.
         let _held = SLOT.hold()?;
         let postgres = stores::lasting_folder(&paths::stack().join("data/postgres"))?;
         for folder in [

@@ -1,4 +1,5 @@
-//! `cargo xtask fanout`: every client of every replica receives each event exactly once; with `--idle`, the memory of a silent client.
+//! `cargo xtask fanout`: proves that every client of every replica receives each event exactly once. With `--idle`, measures the memory of
+//! a silent client instead.
 
 use anyhow::Result;
 use devstack::cargo;

@@ -1,4 +1,4 @@
-//! `cargo xtask footprint`: CPU and memory of each process of the native stack, idle and under load.
+//! `cargo xtask footprint`: CPU and memory of each process of a stack without containers, idle and under load.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use devstack::tools::require;
 use proofs::footprint::{self, Options};
 use proofs::load::Profile;
 
-/// Measure CPU and memory of each process, idle and under load, against a limit for each.
+/// Measure CPU and memory of each process, idle and under load, and compare them with limits.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
@@ -18,7 +18,7 @@ pub struct Args {
     /// The load profile.
     #[arg(long, value_enum, default_value_t = Profile::Demo)]
     profile: Profile,
-    /// Seconds of each of the two measurements.
+    /// Length of the two measurements, idle and under load, in seconds each.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..))]
     seconds: u64,
     /// Build optimised binaries.

@@ -6,13 +6,13 @@ use devstack::report::Report;
 use devstack::tools::require;
 use proofs::health_matrix::{self, Extent};
 
-/// Prove what probes, edge, Prometheus and alerts report under each fault, and how fast the service recovers.
+/// Prove what probes, edge, Prometheus and alerts report under each fault, and measure how fast the service recovers.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Prove two of the faults only, as `ci` does. Without this, docs/RELIABILITY.md is written when everything passes.
+    /// Prove two of the faults only, as `ci` does. Without this option, docs/RELIABILITY.md is written when everything passes.
     #[arg(long)]
     short: bool,
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask load`: runs k6 through the edge of a stack: a given one, the one that `up` started, or one that it starts itself. The
-//! profiles are scripts in `load/`.
+//! `cargo xtask load`: runs k6 through the edge given by `--edge`, the edge of the stack of `up`, or that of a stack started for the load.
+//! The profiles are scripts in `load/`.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub struct Args {
     /// The edge of a running stack, such as `http://localhost:8080`.
     #[arg(long, value_parser = nearby)]
     edge: Option<String>,
-    /// What happens after a third of the run, in a stack that is started for it.
+    /// What happens after a third of the run. Requires a stack that is started for the load, so `up` must not be running.
     #[arg(long, value_enum, conflicts_with = "edge")]
     during: Option<Disturbance>,
     /// Build the application with optimisations, if a stack is started for the load.

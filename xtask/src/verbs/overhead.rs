@@ -1,4 +1,4 @@
-//! `cargo xtask overhead`: the cost of the layers around the routes, measured by `benches/overhead.rs` with its own stores.
+//! `cargo xtask overhead`: the cost of the layers around the routes, measured by `benches/overhead.rs` on disposable stores.
 //! It reports measurements and sets no limits, because the results depend on the machine's other load.
 
 use anyhow::Result;

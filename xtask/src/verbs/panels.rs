@@ -1,5 +1,5 @@
-//! `cargo xtask panels`: every panel of every dashboard shows data under load, and reacts to the failure it exists to show.
-//! The stack is that of drills.
+//! `cargo xtask panels`: every panel of every dashboard shows data under load, and reacts to its cause.
+//! The stack is the same as for `drill`.
 
 use anyhow::Result;
 use devstack::cargo;
@@ -10,7 +10,7 @@ use proofs::panels::{Cause, Proof};
 
 use crate::form::Choice;
 
-/// Cause the failures that panels exist to show, and check that each panel reacts.
+/// Check that every panel shows data under load and reacts to its cause.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.

@@ -12,16 +12,16 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Number of rounds; each measures every target once.
+    /// Number of rounds; each measures every target once. Fewer than 3 leave docs/PERFORMANCE.md unchanged.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Seconds per measurement.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// Number of silent Socket.IO clients; 0 skips the measurement.
+    /// Number of silent Socket.IO clients; 0 skips their measurement and leaves docs/PERFORMANCE.md unchanged.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=10_000))]
     sockets: u32,
-    /// Compare only with these peers: fastify, plain-axum, bare-axum.
+    /// Compare only with these peers (fastify, plain-axum, bare-axum); leaves docs/PERFORMANCE.md unchanged.
     #[arg(long, value_delimiter = ',', value_name = "PEERS")]
     only: Vec<String>,
     /// Also compare with another Vitrine: a revision, which is built, or a binary.

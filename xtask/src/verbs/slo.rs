@@ -22,7 +22,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Adds the check that the files are up to date to a report, as one step.
+/// Adds one step to a report: it checks that the generated files are up to date.
 pub fn check(report: &mut Report) -> Result<()> {
     report.step("rules of the service level objectives are up to date", || {
         let outcomes = generated()?.iter().map(Generated::compare).collect::<Result<Vec<_>>>()?;

@@ -55,15 +55,15 @@ fn committed() -> Result<Files> {
     if folder.is_dir() { read(&folder) } else { Ok(Files::new()) }
 }
 
-/// Compiles the library against a database that contains only the migrations.
+/// Compiles the library against a database with the schema of the migrations, and returns the query data that this writes.
 fn generate() -> Result<Files> {
     let folder = paths::temporary("sqlx")?;
     let (postgres, _redis) = stores::disposable(folder.path())?;
     migrate(&postgres.url)?;
     let queries = folder.path().join("queries");
     paths::ensure(&queries)?;
-    // The macros run only when the library is compiled. A cfg value that no earlier compilation had makes cargo compile it, without
-    // touching a source file or any dependency.
+    // sqlx's macros run only when the library is compiled. A cfg value that no earlier compilation had makes cargo compile the library
+    // again, but no dependency.
     let moment = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     ensure!(
         run_task(
@@ -87,7 +87,7 @@ fn migrate(url: &str) -> Result<()> {
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|kind| kind == "sql"));
-    // File names begin with the time at which they were written.
+    // File names begin with the time at which the migration was written, so this is the order of the migrations.
     files.sort();
     let psql = stores::postgres_programs()?.join("psql");
     for file in files {

@@ -11,7 +11,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Arguments for `cargo nextest run` in place of `--workspace`; with any, only nextest runs.
+    /// Arguments for `cargo nextest run` in place of `--workspace`. If there are any, no other tests or checks run.
     #[arg(last = true)]
     nextest: Vec<String>,
 }

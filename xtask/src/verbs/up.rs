@@ -1,5 +1,5 @@
 //! `cargo xtask up`: runs the whole stack on this machine, without containers.
-//! The processes of a stack are in `stack`; `down` stops a detached one.
+//! `devstack::stack` has the processes of a stack. `cargo xtask down` stops a stack in the background.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use devstack::tools::require;
 
 use crate::form::Choice;
 
-/// Above the sum of all waits during a start.
+/// Maximum time until a stack in the background is ready.
 const LIMIT: Duration = Duration::from_mins(5);
 
 /// Where environments run.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Environments {
-    /// They are simulated.
+    /// Simulated, in Postgres.
     Sim,
     /// On the machine's Docker engine.
     Docker,
 }
 
-/// Start the whole stack as local processes on compose's ports.
+/// Start the whole stack as local processes, on the ports of Compose.
 ///
 /// Ctrl-C stops it. Its data is in `.stack/`.
 #[derive(clap::Args)]
@@ -35,7 +35,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Leave it running in the background; `cargo xtask down` stops it.
+    /// Leave the stack running in the background; `cargo xtask down` stops it.
     #[arg(long)]
     detach: bool,
     /// Number of replicas of the application.
@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     while !interrupted() {
         stack.keep_running()?;
-        // An interrupt is the expected end of the pause.
+        // `pause` fails on an interrupt, which also ends the loop.
         let _ = pause();
     }
     eprintln!("stopping");

@@ -1,4 +1,5 @@
-//! `cargo xtask version-skew`: an earlier version beside today's on one database, in the order of a release and of a rollback.
+//! `cargo xtask version-skew`: runs an earlier version beside the current one on one database, first as in a release, then as in a
+//! rollback.
 
 use anyhow::Result;
 use devstack::cargo;
@@ -6,7 +7,7 @@ use devstack::report::Report;
 use devstack::tools::require;
 use proofs::version_skew;
 
-/// Run an earlier version beside today's on one database: releases and rollbacks fail no request.
+/// Prove that no request fails during a release or a rollback, while two versions share one database.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.

@@ -1,4 +1,4 @@
-//! CPU and memory of each process of the native stack, idle and under load, compared with the limits in `limits`.
+//! CPU and memory of each process of a stack without containers, idle and under load, compared with the limits in `limits`.
 //!
 //! `load` judges the gates of a load profile; `peers` compares the cost of one replica with that of other servers.
 
