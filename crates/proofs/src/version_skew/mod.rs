@@ -64,9 +64,8 @@ pub fn add(report: &mut Report) -> Result<()> {
             // Unoptimised replicas and the load share one machine, so a request may wait for a connection longer than production allows.
             settings: vec![("DATABASE_ACQUIRE_TIMEOUT".to_owned(), "5s".to_owned())],
         })?;
-        let token = sign_up(&stack.edge()?, "skew@example.org")?;
         let before = migrations(&stack)?;
-        Ok(((Skew { stack, old, token }, before), Outcome::passed()))
+        Ok(((Skew { stack, old, accounts: 0 }, before), Outcome::passed()))
     })?;
     let Some((mut skew, before)) = started else { return Ok(()) };
     report.step("release: new replicas beside old ones", || {
@@ -84,13 +83,22 @@ pub fn add(report: &mut Report) -> Result<()> {
 struct Skew {
     stack: Stack,
     old: Build,
-    token: String,
+    /// Number of accounts that the steps have registered.
+    accounts: u32,
 }
 
 impl Skew {
+    /// The edge, and the token of a new account, so that each step counts only its own projects.
+    fn new_account(&mut self) -> Result<(String, String)> {
+        self.accounts += 1;
+        let edge = self.stack.edge()?;
+        let token = sign_up(&edge, &format!("skew-{}@example.org", self.accounts))?;
+        Ok((edge, token))
+    }
+
     /// Under load, replaces replicas with replicas of the given versions and then runs environments. No request may fail.
     fn under_load(&mut self, replaced: &[(u16, Version)]) -> Result<Outcome> {
-        let (edge, token) = (self.stack.edge()?, self.token.clone());
+        let (edge, token) = self.new_account()?;
         let loads = under_load(&edge, &token, || {
             for (number, version) in replaced {
                 self.stack.use_binary(match version {
@@ -110,7 +118,7 @@ impl Skew {
 
     /// Renames a column that both versions use. Fails unless a request fails.
     fn counter_proof(&mut self) -> Result<Outcome> {
-        let (edge, token) = (self.stack.edge()?, self.token.clone());
+        let (edge, token) = self.new_account()?;
         let loads = under_load(&edge, &token, || {
             self.stack.sql(BREAKING)?;
             std::thread::sleep(Duration::from_secs(1));
