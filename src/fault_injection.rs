@@ -6,8 +6,8 @@
 //! | the layer around the handlers, `http/faults.rs` | [`FaultInjector::latency`], [`FaultInjector::failure`] |
 //! | a statement on its connection, `db/conn.rs` | [`FaultInjector::statement`] |
 //! | an event to a client, `realtime/client.rs` | [`FaultInjector::drops_event`] |
-//! | a call of the driver, `driver/engine.rs` | [`FaultInjector::driver`] |
-//! | a password login, `accounts/service.rs` | [`FaultInjector::refuses_login`] |
+//! | a call of the driver, `features/environments/driver/engine.rs` | [`FaultInjector::driver`] |
+//! | a password login, `features/accounts/service.rs` | [`FaultInjector::refuses_login`] |
 //!
 //! The feature [`features::faults`](crate::features::faults) authorizes and stores faults, distributes them to the replicas, and
 //! implements lasting effects, such as held memory.

@@ -59,8 +59,8 @@ pub async fn delete_waiting(tx: &mut Conn, lane: &str, kind: JobKind) -> Result<
 }
 
 /// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first unfinished one. If
-/// another transaction has changed a selected row, Postgres checks the conditions again for this row only. That is enough, because the
-/// first job of a lane stays the first until it ends.
+/// another transaction has changed a selected row, Postgres checks the conditions for this row again, but does not search for the first job
+/// of its lane again. That is safe, because the first job of a lane stays the first until it ends.
 pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {
     let update = sqlx::query!(
         "WITH due AS MATERIALIZED (
@@ -140,7 +140,7 @@ pub async fn give_back(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
     Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
 }
 
-/// Gives back every job of an unconfirmed lease, without counting an attempt.
+/// Gives back every job of a lease for which the replica received no answer to [`lease`], without counting an attempt.
 pub async fn give_back_all(conn: &mut Conn, lease: Uuid) -> Result<(), StoreError> {
     let update = sqlx::query!("UPDATE jobs SET lease_id = NULL, lease_until = NULL, attempts = attempts - 1 WHERE lease_id = $1", lease);
     conn.execute(Query::UpdateJobs, update).await.map(drop)

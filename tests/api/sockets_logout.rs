@@ -12,7 +12,7 @@ use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, e
 
 /// The promised time limit for a logout, with Redis and without.
 const LOGOUT_LIMIT: Duration = Duration::from_secs(1);
-/// The promised time limit for an expired session: replicas check for expired sessions every five seconds.
+/// The time limit for an expired session: the interval of the checks, five seconds, and one second for the logout.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(6);
 /// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
@@ -110,7 +110,10 @@ async fn ending_all_sessions_disconnects_all_sockets() {
     fixture.assert_logged_out(&all, LOGOUT_LIMIT).await;
     for replica in &fixture.replicas {
         replica.until_clients(0).await;
-        eventually("no connection is left", async || when(replica.scrape().await.get("active_connections", &[]) <= 2.0)).await;
+        eventually("at most the connections of this test's HTTP clients are left", async || {
+            when(replica.scrape().await.get("active_connections", &[]) <= 2.0)
+        })
+        .await;
     }
 }
 
@@ -175,7 +178,8 @@ async fn a_session_that_ends_while_it_is_checked_keeps_no_client() {
     let here = TestApp::on(&stores, &[]).await;
     let there = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address), "--redis-timeout=20s"]).await;
     there.until_connected_to_bus().await;
-    // If the session is cached, its first check reads the cache, otherwise the database.
+    // A client is checked before and after it joins the room of its session. The first check reads a cached session from Redis, any other
+    // from the database.
     for is_cached in [true, false] {
         let ada = here.user(&format!("ada-{is_cached}")).await;
         if is_cached {

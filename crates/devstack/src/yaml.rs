@@ -21,7 +21,7 @@ pub(crate) fn drop_block(text: &str, is_head: impl Fn(&str) -> bool) -> String {
         if dropping.is_some_and(|depth| !blank && indent(line) <= depth) {
             dropping = None;
         }
-        if is_head(line) {
+        if dropping.is_none() && is_head(line) {
             dropping = Some(indent(line));
         }
         if dropping.is_none() {

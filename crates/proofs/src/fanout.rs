@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::sockets::Sockets;
 use crate::users::{create_project, sign_up};
 
-/// Clients per account: fewer than the default limit of connections per account on a replica.
+/// Clients per account: several accounts receive each event.
 const CLIENTS_PER_USER: u32 = 50;
 /// Maximum number of members of a project besides its owner.
 const MAX_USERS: u32 = 99;
@@ -196,7 +196,7 @@ pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<
 }
 
 fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<Stack> {
-    // All clients have the same address, and silent clients also have the same account: without higher limits, they would be refused.
+    // All clients have the same address, and silent clients also have the same account: many of them would exceed the default limits.
     let limits = [("SOCKETS_PER_ADDRESS", clients), ("SOCKETS_PER_USER", clients), ("MAX_CONNECTIONS", clients + OTHER_CONNECTIONS)];
     let settings = limits.map(|(name, limit)| (name.to_owned(), limit.to_string()));
     let plan = Plan {

@@ -1,5 +1,6 @@
 //! The load: runs k6 in the background with a script of `load/` and reads its summary. The script holds the journeys and the thresholds.
-//! `load/proof` runs a profile as a proof, `load/examples` runs the examples; drills use a profile as background traffic.
+//! The module `proof` runs a profile as a proof, and the module `examples` runs the scripts in `load/examples/`. Drills use a profile as
+//! background traffic.
 
 pub mod disturbance;
 pub mod examples;
@@ -39,7 +40,7 @@ pub struct Plan<'a> {
     pub prometheus: Option<&'a str>,
     /// The script.
     pub profile: Profile,
-    /// How long new journeys start; running ones then finish.
+    /// The time during which new journeys start. Running journeys then finish.
     pub duration: Duration,
     /// Requests per second, instead of the profile's own.
     pub rate: Option<u32>,

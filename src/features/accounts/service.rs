@@ -114,7 +114,7 @@ impl Accounts {
             events::registered(metrics, user.id);
             return Ok(user);
         }
-        // The fingerprint leaves the password out, so the client of a replay must prove that it knows the password.
+        // The password is no part of what identifies a replay, so the client must prove that it knows the password.
         let stored = store::credentials(&mut db.acquire().await?, &new.email).await?.and_then(|(_, stored)| stored);
         match passwords.verify(Share::Registrations, new.password, stored).await? {
             Verdict::Wrong => Err(Refusal::Mismatch.into()),

@@ -33,7 +33,7 @@ pub struct Faults(Arc<Inner>);
 struct Inner {
     db: Db,
     injector: FaultInjector,
-    /// Templates of all routes with a handler, including exempt routes.
+    /// Templates of all routes with a handler, including those that are exempt from fault injection.
     routes: BTreeSet<String>,
     changed: Notify,
 }
@@ -51,7 +51,7 @@ impl Faults {
         &self.0.injector
     }
 
-    /// Templates of all routes with a handler, including exempt routes.
+    /// Templates of all routes with a handler, including those that are exempt from fault injection.
     pub(crate) fn routes(&self) -> &BTreeSet<String> {
         &self.0.routes
     }

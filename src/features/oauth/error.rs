@@ -39,10 +39,10 @@ pub enum ProviderError {
         /// Time to wait before the next call, if the platform named one.
         after: Option<Duration>,
     },
-    /// The server rejected the code or refresh token that it had issued, or none is available.
+    /// The server rejected the code or the refresh token, or no refresh token is stored.
     #[error("the platform refused the grant")]
     GrantRefused,
-    /// The server rejected this client, or the request for another reason. The configuration is probably wrong.
+    /// The server rejected this client or the request, or no valid request can be made. The configuration is probably wrong.
     #[error("the platform refused the client: {0}")]
     ClientRefused(String),
     /// The identity cannot be trusted.

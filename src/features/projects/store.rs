@@ -1,4 +1,5 @@
-//! The SQL of `projects` and `project_members`. A missing row is `Ok(None)`; the service decides what that means.
+//! The SQL of `projects` and `project_members`. A query that finds no row returns `Ok(None)`; the service decides what that
+//! means. Changes expect a row that the transaction has locked.
 
 use time::OffsetDateTime;
 use uuid::Uuid;

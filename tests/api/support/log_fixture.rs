@@ -56,7 +56,8 @@ impl Fixture {
         let given = arguments.iter().map(|argument| (*argument).to_owned());
         let arguments: Vec<String> = sim.into_iter().chain(kept).chain(given).collect();
         let (mut config, exporter) = (configured(&stores, &arguments), Exporter::default());
-        // Outages are tested on the replicas, which keep the shorter limit. The fixture's own statements must not fail on a busy machine.
+        // Only the fixture waits this long for a connection, so that its statements do not fail on a busy machine. The replicas keep their
+        // limit, because outages are tested on them.
         config.database_acquire_timeout = Duration::from_secs(30);
         let db = Db::new(&config, exporter.metrics()).unwrap();
         db.migrate(|_| ()).await.unwrap();

@@ -1,4 +1,4 @@
-// Screenshots of every page except those for admins, for people to review. The story asserts only that pages load and are not wider than
+// Screenshots for people to review: every page except those for admins. The story asserts only that pages load and are not wider than
 // the screen.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-//! Requests or other actions at a rate, whatever their outcome: the cause of a drill, or the traffic that reveals the cause.
+//! Repeats a request or another action at a rate, and ignores its outcome. In a drill, this is the cause of the alert, or the traffic that
+//! makes the cause visible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

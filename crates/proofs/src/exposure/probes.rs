@@ -11,7 +11,8 @@ use super::spellings;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const METHODS: [&str; 12] = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "QUERY", "get", "PRI"];
-/// Headers that claim another client, host, path prefix or method, or that ask a proxy to drop headers.
+/// Headers that claim another client, scheme, host, path prefix or method, carry credentials, imitate a scrape, or ask a proxy to drop
+/// headers.
 const CLAIMS: [&str; 14] = [
     "X-Forwarded-For: 127.0.0.1",
     "X-Forwarded-Host: 127.0.0.1",
@@ -110,8 +111,8 @@ fn refused(method: &str, target: &str, host: &str, headers: &[&str]) -> Probe {
     Probe { name, text, expected: Expected::Refusal }
 }
 
-/// Requests that hide another request behind headers that two servers may read differently. If the edge takes the hidden request for a
-/// body, it answers the last request next, which closes the connection.
+/// Requests that hide another request behind headers that two servers may read differently. Each text ends with a plain request. If
+/// the edge takes the hidden request for a body, it answers the plain request instead, which closes the connection.
 fn smuggled(path: &str) -> Vec<Probe> {
     let last = plain(PUBLIC).text;
     let inner = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

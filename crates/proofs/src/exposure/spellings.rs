@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 /// Path prefixes that a spelling enters and leaves again through `..`.
 const DETOURS: [&str; 6] = ["x", "api", "health", "assets", "socket.io", "api/docs"];
 
-/// The spellings of a path, which must not have a query; the first one is the path itself.
+/// The spellings of `path`; the first is the path itself. `path` must not have a query.
 pub fn of(path: &str) -> Vec<String> {
     let bare = path.trim_start_matches('/').trim_end_matches('/');
     let groups = [slashes_and_dots(bare), letters(bare), encodings(bare), endings(bare)];

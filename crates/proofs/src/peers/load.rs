@@ -67,13 +67,13 @@ impl Scripts {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Sends the requests of a case to a service for some seconds, from the cores of this process.
+    /// Sends the requests of a case to a service for some seconds. wrk runs on the cores of this process, not on the server's.
     pub fn run(&self, url: &str, token: &str, case: Case, seconds: u32, target: &str) -> Result<Figures> {
         let script = if case == Case::Create { "create.lua" } else { "read.lua" };
         self.send(script, &format!("{url}{}", case.path()), token, (case.connections(), seconds), &format!("{} of {target}", case.name()))
     }
 
-    /// Sends GET requests over this many connections for some seconds, from the cores of this process.
+    /// Sends GET requests over this many connections for some seconds. wrk runs on the cores of this process, not on the server's.
     pub fn read(&self, url: &str, token: &str, connections: u32, seconds: u32) -> Result<Figures> {
         self.send("read.lua", url, token, (connections, seconds), url)
     }

@@ -99,7 +99,8 @@ fn metrics(test: &TestStack) -> Result<Outcome> {
 }
 
 /// Checks that the log has no client data of a request for an unknown host. Such requests exist only if the site has a host name: a site
-/// without one serves every host. Caddy does not write them to the site's log, but to its default log.
+/// without one serves every host. Caddy does not write them to the site's log. Its default log would
+/// have them, but the Caddyfile excludes them there.
 fn unlogged(test: &TestStack) -> Result<Outcome> {
     let edge = test.stack.edge()?;
     let (query, agent) = (paths::random_password()?, paths::random_password()?);

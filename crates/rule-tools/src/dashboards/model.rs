@@ -27,7 +27,7 @@ pub(super) struct List<T> {
     pub(super) list: Vec<T>,
 }
 
-/// A variable of queries.
+/// A variable of a dashboard, which queries can use.
 #[derive(Deserialize)]
 pub(super) struct Variable {
     pub(super) name: String,

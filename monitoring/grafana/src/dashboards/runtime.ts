@@ -176,7 +176,7 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Queue and threads',
         description:
-          'Tasks in the global queue, which wait for a worker, and threads, summed over all replicas. Good: the queue is empty; the number of blocking threads varies with sign-ins.',
+          'Threads, and tasks that wait for a worker in the global queue, summed over all replicas. Good: the queue is empty; the number of blocking threads varies with sign-ins.',
         unit: 'none',
         query: {
           'queued tasks': sum(ours('runtime_global_queue_depth')),
