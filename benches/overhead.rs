@@ -1,5 +1,6 @@
 //! The cost of the layers around the routes: compares the throughput of the service, of its routes without layers, and of bare axum.
-//! The three alternate in short rounds of one run, and the results are ratios between them.
+//! The three alternate in short rounds of one run. The benchmark also measures the time to render `/metrics`, the time to start a
+//! replica, and its memory when idle.
 //!
 //! `cargo xtask overhead` starts a Postgres and a Redis and runs this benchmark. The benchmark prints its figures without judging them,
 //! because they depend on the other load of the machine.
@@ -115,7 +116,7 @@ async fn client(address: SocketAddr, until: Instant) -> std::io::Result<u32> {
     while Instant::now() < until {
         stream.write_all(REQUEST).await?;
         let mut length = 0;
-        // The response body is one small JSON object.
+        // The response ends with the closing brace of its JSON body.
         while !response[..length].ends_with(b"}") {
             let read = stream.read(&mut response[length..]).await?;
             assert_ne!(read, 0, "the response ends with its body and fits into the buffer");

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Generates the passwords and keys for docker-compose.yml at the first start and keeps them at later starts.
-# Each file belongs to the only user that may read it, so a service that mounts the folder can read only the files of its user.
+# Each file in /run/vitrine belongs to the only user that may read it, so a service that mounts this folder can read only the files of
+# its user.
 set -eu
 umask 077
 cd /run/vitrine
@@ -17,7 +18,7 @@ password() { # hexadecimal, so that it needs no escaping in URLs, JSON and confi
 postgres=$(cat postgres_password)
 redis=$(cat redis_password)
 
-# Rewritten at each start, so that a rotated password reaches every file.
+# Copies of passwords are rewritten at each start, so that a rotated password reaches every file.
 give() { # give UID NAME < content
     cat >"$2.new"
     chmod 400 "$2.new"
@@ -40,7 +41,7 @@ maxmemory-policy allkeys-lru
 save ""
 appendonly no
 CONF
-# In a separate volume and readable by all users, because the Postgres image decides which user reads the password.
+# This copy is in a separate volume and readable by all users, because the Postgres image decides which user reads the password.
 printf %s "$postgres" >/run/postgres/password
 chmod 444 /run/postgres/password
 chmod 755 /run/postgres

@@ -1,4 +1,4 @@
-// Authentication: the account whose session the bearer token belongs to.
+// Authentication: finds the user of a session token.
 import { createHash } from 'node:crypto';
 import { getOrLoad } from './cache.js';
 import { accounts as measured } from './metrics.js';

@@ -5,8 +5,8 @@ import { command } from './stores.js';
 
 const loads = new Map();
 
-/** Returns the cached value. Otherwise caches the result of `load` for `seconds` minus a random part of up to a tenth, and returns it. The
- * random part prevents entries that were stored together from expiring together. */
+/** Returns the cached value if there is one. Otherwise caches the result of `load` for `seconds` minus a random part of up to a tenth, and
+ * returns it. The random part prevents entries that were stored together from expiring together. */
 export async function getOrLoad(type, id, seconds, load) {
   const key = `${type}:${id}`;
   try {

@@ -17,7 +17,7 @@ const REQUEST_BYTES = [100, 1000, 5000, 10000, 50000, 100000, 500000, 1000000];
 const RESPONSE_BYTES = [100, 500, 1000, 5000, 10000, 50000, 100000, 500000];
 
 export const http = {
-  requests: counter('http_requests_total', 'Answered requests', 'method', 'route', 'status'),
+  requests: counter('http_requests_total', 'Completed requests, including client disconnects', 'method', 'route', 'status'),
   duration: histogram('http_request_duration_seconds', 'Time to the end of the response', SECONDS, 'method', 'route'),
   requestSize: histogram('http_request_size_bytes', 'Size of request bodies', REQUEST_BYTES, 'method', 'route'),
   responseSize: histogram('http_response_size_bytes', 'Size of response bodies', RESPONSE_BYTES, 'method', 'route'),

@@ -294,10 +294,14 @@ impl NewProject {
     fn check(&self) -> Result<(), Problem> {
         let is_unfit = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
         if !(1..=80).contains(&self.name.trim().chars().count()) || self.name.contains(char::is_control) {
-            return Err(Problem::field("name", "invalid", "must be one line of 1 to 80 characters"));
+            return Err(Problem::field("name", "invalid", "must be one line of 1 to 80 characters, without control characters"));
         }
         if self.description.chars().count() > 2000 || self.description.contains(is_unfit) {
-            return Err(Problem::field("description", "invalid", "must be at most 2000 characters"));
+            return Err(Problem::field(
+                "description",
+                "invalid",
+                "must be at most 2000 characters, without control characters except tabs and line breaks",
+            ));
         }
         Ok(())
     }
