@@ -32,7 +32,7 @@ pub enum RedisUnavailable {
     /// Redis did not answer within `REDIS_TIMEOUT`, or did not accept a connection in time.
     #[error("Redis did not answer in time")]
     Timeout,
-    /// Redis rejected the command, or the connection failed.
+    /// Redis rejected the command, its answer has an unexpected type, or the connection failed.
     #[error(transparent)]
     Failed(#[from] redis::RedisError),
 }
@@ -167,7 +167,7 @@ impl RedisClient {
         }
     }
 
-    /// Tries to connect once, for programs too short-lived for [`Self::keep_connected`].
+    /// Tries to connect once. Short-lived programs call this instead of [`Self::keep_connected`].
     pub async fn connect(&self) {
         let mut config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
         if let Some(Subscription { on_message, .. }) = &self.0.subscription {

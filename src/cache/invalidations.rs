@@ -149,8 +149,8 @@ impl Reader {
 }
 
 impl Invalidation {
-    /// Waits until no replica serves the entries any more. Call it after the commit. If Redis accepts the removals, it returns
-    /// immediately. Otherwise it waits until every replica has applied the invalidations or lost its lease.
+    /// Waits until no replica serves the entries any more. Call it after the commit. Returns as soon as Redis has
+    /// accepted the removals. If Redis does not accept one, waits until every replica has applied the invalidations or lost its lease.
     pub async fn finish(self) {
         let Self { cache, transaction, entries } = self;
         let mut are_removed = true;

@@ -42,9 +42,9 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 /// Maximum number of attempts to load and store a value that keeps changing. After them, one more load is returned but not stored,
 /// because the entry may never be stable.
 const MAX_LOADS: u32 = 3;
-/// Maximum number of flights at a time.
+/// Maximum number of completed flights whose values are kept in memory.
 const FLIGHTS: u64 = 10_000;
-/// Lifetime of a flight whose callers have all disconnected.
+/// Lifetime of such a value if no caller removes it, because all callers have disconnected.
 const FLIGHT_MEMORY: Duration = Duration::from_secs(1);
 
 impl CacheType {
