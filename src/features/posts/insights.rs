@@ -1,6 +1,7 @@
 //! Insights: figures of a linked account, read through the platform's API and cached.
 //!
-//! The cache key is the identifier of the linked account, so a user who has unlinked the account can no longer read its cached figures.
+//! The cache key is the identifier of the linked account. A user who links another account therefore never gets the cached figures of
+//! the earlier account.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::metrics::labels::CacheType;
 use crate::platforms::Settings;
 use crate::platforms::api::Insights;
 
-/// Delay before the next request if the platform states no delay.
+/// The response's `Retry-After` if the error states no delay.
 const DEFAULT_DELAY: Duration = Duration::from_secs(5);
 
 /// Why no insights are available.

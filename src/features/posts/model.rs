@@ -83,7 +83,7 @@ pub fn platforms() -> Schema {
 pub struct NewPost {
     pub project: Uuid,
     pub text: String,
-    /// In alphabetical order, so that a repeated request may list them in another order.
+    /// Sorted by name: a repeated request counts as the same even if it lists the platforms in another order.
     pub platforms: Vec<Platform>,
 }
 

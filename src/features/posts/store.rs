@@ -1,4 +1,4 @@
-//! The SQL of `posts` and `post_deliveries`. A missing row is `Ok(None)`; the service decides what that means.
+//! The SQL of `posts` and `post_deliveries`. A missing row is `Ok(None)` or `Ok(false)`; the caller decides what that means.
 
 use std::collections::HashMap;
 

@@ -220,7 +220,7 @@ impl ProjectChange {
         fields.finish(Self { name, description, visibility })
     }
 
-    /// Whether every field stays unchanged.
+    /// Whether the request sets no field.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self { name: None, description: None, visibility: None })
     }

@@ -207,7 +207,7 @@ impl Projects {
         self.lock_and_get_slug(tx, user, id, action).await.map(drop)
     }
 
-    /// As [`Self::lock`]; returns the slug under which the project is published, if it is.
+    /// As [`Self::lock`]; returns the project's slug if the project is published.
     ///
     /// # Errors
     /// As [`Self::permit`].
