@@ -1,8 +1,8 @@
 //! The OpenAPI description: the handlers' own documentation, completed with the problems that extractors, layers and the edge return.
 //!
-//! The table in `implied_statuses` derives these problems from the method and parameters of an operation; a handler lists only the
-//! problems of its own rules. The HTTP metrics create their series at zero for the same statuses. The constraints of a field or parameter
-//! belong to the type that checks them.
+//! The table in `implied_statuses` derives the problems of extractors and layers from the method, parameters, body and security of an
+//! operation; a handler lists only the problems of its own rules. The HTTP metrics create series at zero for the statuses in the completed
+//! description. The constraints of a field or parameter belong to the type that checks them.
 
 use std::collections::BTreeSet;
 

@@ -18,7 +18,7 @@
 //! | [`pages`] | HTML pages |
 //! | [`realtime`] | Socket.IO across all replicas |
 //! | [`jobs`] | background jobs |
-//! | [`tasks`], [`telemetry`] | supervision of background tasks, logs and panics |
+//! | [`tasks`], [`telemetry`] | supervision of background tasks; logs and the handling of panics |
 //! | [`fleet`], [`heartbeat`] | work that one replica does for all, and the heartbeats of replicas |
 //!
 //! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture/` enforces this.

@@ -1,4 +1,4 @@
-//! The durations of leases, polls and pauses. Production uses the defaults; tests use shorter ones.
+//! The durations of leases, polls, pauses and attempts. Production uses the defaults; tests use shorter ones.
 
 use std::time::Duration;
 

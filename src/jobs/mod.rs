@@ -111,7 +111,8 @@ impl Job {
     /// with the same unique key.
     ///
     /// # Errors
-    /// [`Failure::LeaseLost`] when another replica may have the job: roll the transaction back.
+    /// [`Failure::LeaseLost`] when another replica may have the job; [`Failure::Retry`] when the database fails. On either error, roll
+    /// the transaction back.
     pub async fn complete(&self, tx: &mut Conn) -> Result<(), Failure> {
         if !store::delete(tx, self).await? {
             return Err(Failure::LeaseLost);

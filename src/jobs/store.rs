@@ -2,7 +2,8 @@
 //!
 //! Statistics of `jobs` describe an almost empty queue. With the condition `died_at IS NULL`, Postgres therefore expects at most one row,
 //! and reads the whole queue to find the jobs of a lane. Statements on a lane use the equivalent condition
-//! `coalesce(died_at, 'infinity') = 'infinity'` instead, with which Postgres can use only the index of lanes.
+//! `coalesce(died_at, 'infinity') = 'infinity'` instead. The indexes of unfinished jobs do not match this condition, so Postgres uses
+//! `jobs_in_lane_idx`.
 
 use std::sync::Arc;
 use std::time::Duration;

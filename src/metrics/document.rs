@@ -11,8 +11,8 @@ const HEAD: &str = "# Metrics\n\n\
     Vitrine has no garbage collector: in place of collector pauses, use `process_heap_bytes` and\n\
     `runtime_scheduling_delay_seconds`.\n";
 
-/// The section on aliases, which are not in the catalogue. `tests/contract/foreign_names.rs` compares its table with the rules that record
-/// them.
+/// The section on aliases, which are not in the catalogue. `tests/contract/foreign_names.rs` compares the section's table with the rules
+/// that record the aliases.
 const FOREIGN_NAMES: &str = include_str!("foreign_names.md");
 
 /// Renders the catalogue as Markdown.
