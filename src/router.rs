@@ -76,7 +76,7 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
             let guarded = own_pages.layer(route);
             // A response must start within the time limit.
             let limited = layers::limit_time(limit, guarded);
-            // Browsers receive a problem as an HTML page.
+            // A browser that navigates to a page receives a problem as HTML.
             watched.around(pages::explain(state.clone(), limited))
         }
     };
@@ -96,7 +96,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// Adds three layers. The innermost turns a panic into a response. The middle one measures every response from inside it. The
+    /// Adds three layers. The innermost turns a panic into a response. The middle one measures every response, including that one. The
     /// outermost identifies the request, so that all problems and log lines of the request contain its identifier.
     fn around<S: Endpoint>(&self, inner: S) -> impl Endpoint + use<S> {
         let caught = CatchPanicLayer::custom(layers::panicked as fn(Box<dyn Any + Send>) -> Response).layer(inner);

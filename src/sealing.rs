@@ -1,5 +1,5 @@
 //! Sealing: authenticated encryption (XChaCha20-Poly1305) of platform tokens in the database and of some cookies. Read access to the
-//! database does not reveal the tokens, and a browser can neither read nor change a sealed cookie.
+//! database does not reveal the tokens. A browser cannot read a sealed cookie, and a changed cookie does not open.
 //!
 //! A sealed text begins with the identifier of its key, so that keys can be rotated. It opens only for the purpose for which it
 //! was sealed, so a sealed text that is copied to another row does not open there.

@@ -1,6 +1,7 @@
 //! The HTTP server: accepts connections, enforces their limits, and closes them on shutdown.
 //!
-//! `axum::serve` has neither a limit for a request's head nor a deadline for graceful shutdown, so this module has its own accept loop.
+//! `axum::serve` has no settings for the limits of a request's head or for a deadline of graceful shutdown, so this module has its own
+//! accept loop.
 
 mod connection;
 

@@ -12,7 +12,7 @@ use super::connection::Work;
 pub enum Room {
     /// The sockets of one session.
     Session(Uuid),
-    /// The sockets of one account.
+    /// The sockets of one user.
     User(Uuid),
     /// The subscribers of a project.
     Project(Uuid),
