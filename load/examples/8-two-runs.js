@@ -9,7 +9,7 @@ import http from 'k6/http';
 
 import { duration, EDGE } from '../lib/settings.js';
 
-/** How many times as long the requests of the second run may take: a smaller difference is noise. */
+/** Maximum ratio of the second run's response times to those of the first. A smaller increase is noise. */
 const TOLERANCE = Number(__ENV.TOLERANCE || 1.3);
 
 const before = __ENV.BEFORE ? JSON.parse(open(__ENV.BEFORE)).metrics : null;
