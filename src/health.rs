@@ -42,7 +42,7 @@ const READINESS_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum DependencyStatus {
     /// The last check succeeded. A required dependency is still up after one failure.
     Up,
-    /// The last check failed, or no check has succeeded yet. A required dependency is down only after two consecutive failures.
+    /// The last check failed, or no check has succeeded yet. A required dependency goes down only after two consecutive failures.
     Down,
 }
 

@@ -19,9 +19,9 @@ use crate::realtime::{Realtime, Topic};
 use crate::tasks::ticks;
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// A replica is not shown if its last heartbeat is older.
+/// A replica is not shown if its last heartbeat is older than this.
 const LIFETIME: Duration = Duration::from_secs(5);
-/// Maximum number of other replicas in memory. No fleet that one Redis channel can serve is as large.
+/// Maximum number of other replicas in memory. One Redis channel cannot serve a fleet of this size.
 const MAX_REPLICAS: usize = 1000;
 
 /// The status of one replica.

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use super::error::{ApiError, Code};
 use crate::fault_injection::{Failure, FaultInjector, exempt, is_exempt_route};
 
-/// Injects the active faults that target this route. Exempts the routes of [`is_exempt_route`] and requests that match no route, which have
-/// no handler that could fail.
+/// Injects the active faults that target this route. Exempts the routes of [`is_exempt_route`], and requests that match no route, because
+/// they have no handler that could fail.
 ///
 /// # Panics
 /// When an active fault injects a panic.

@@ -41,9 +41,9 @@ impl<S, B> Endpoint<B> for S where
 {
 }
 
-/// Assigns the request an identifier and a span, drains the body that the handler left unread, and adds headers to the response. Keeps
-/// the identifier in the request, which the edge assigns, if it is harmless. Rejects a missing or invalid `Host` before the
-/// metrics count the request, because they do not count other malformed request heads either.
+/// Assigns the request a span and an identifier: the `X-Request-Id` that the edge sets, or a new one if that header is missing or not
+/// harmless. Drains the body that the handler left unread, and adds headers to the response. Rejects a missing or invalid `Host` before
+/// the metrics count the request, because they do not count other malformed request heads either.
 pub fn identify<B>(replica: HeaderValue, mut inner: impl Endpoint<B>) -> impl Endpoint
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,

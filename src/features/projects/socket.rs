@@ -53,11 +53,11 @@ async fn unsubscribe(_: AppState, client: Client, Subscription { project_id }: S
 /// Ends this replica's subscriptions to projects and their environments when the user loses access. Runs until the task is dropped.
 pub async fn watch_access(projects: Projects, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::AccessChanged);
-    // Postgres announces changes too: a replica that cannot reach Redis sends no signal to other replicas.
+    // Also listens to Postgres, because a replica that cannot reach Redis sends no signal to other replicas.
     let mut invalidated = projects.invalidated();
     let mut polls = ticks(POLL_INTERVAL);
     loop {
-        // `None` checks every project: at each poll, and after a missed or unreadable signal.
+        // `None` checks every project: at each poll, after a missed or unreadable signal, and after a missed invalidation.
         let only = tokio::select! {
             signal = signals.recv() => signal.ok().and_then(|project| serde_json::from_value(project).ok()).map(|id| HashSet::from([id])),
             stale = invalidated.recv() => stale.ok().map(|stale| projects_of(&stale)),

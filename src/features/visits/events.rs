@@ -1,4 +1,4 @@
-//! The events of visits: each updates a metric. They are not logged, because anybody can send arbitrarily many.
+//! The events of visits: each updates a metric. They are not logged, because clients could flood the log with them.
 
 use super::model::Report;
 use crate::metrics::Metrics;

@@ -164,7 +164,7 @@ fn call_status<E: Error>(status: u16) -> Result<CallStatus, E> {
         200..400 => CallStatus::Success,
         400..500 => CallStatus::Refused,
         500..600 => CallStatus::Failure,
-        _ => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"an HTTP status")),
+        _ => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"0 or an HTTP status from 200 to 599")),
     })
 }
 
