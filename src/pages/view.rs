@@ -58,7 +58,7 @@ impl From<OffsetDateTime> for Time {
     }
 }
 
-/// The first `size` items of a list that the page does not paginate.
+/// A request for the first `size` items of a list, for a web page without pagination.
 pub fn first<P: Cursor>(size: i64) -> PageRequest<P> {
     PageRequest { before: P::start(), limit: size }
 }

@@ -1,7 +1,7 @@
 //! The HTTP client for platforms: every call has a deadline and a maximum response size, is measured, and follows no redirect.
 //!
-//! A redirect would carry a token or a code to an address that the response chooses (RFC 9700, 4.11). [`api`](super::api) and the
-//! feature `oauth` build the requests.
+//! A redirect would carry a token or a code to an address that the response chooses. [`api`](super::api) and the feature `oauth`
+//! build the requests.
 
 use std::error::Error;
 use std::future::Future;
@@ -52,7 +52,7 @@ pub enum CallError {
     TooLong,
 }
 
-/// The client for all platforms; clones share it.
+/// The client for all platforms; a clone is cheap.
 #[derive(Clone)]
 pub struct Client {
     http: Connections,

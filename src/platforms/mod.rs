@@ -1,4 +1,4 @@
-//! The configured platforms: their settings, an HTTP client with metrics and limits, and an adapter for each platform's API.
+//! The configured platforms: their settings, an HTTP client with metrics and limits, and adapters for the platforms' own APIs.
 //!
 //! Sign-in, linked accounts, tokens and posts belong to the features `oauth` and `posts`. To add a platform, add a variant to
 //! [`Platform`], its API to [`api`], and a table to the file that `PLATFORMS_FILE` names.
@@ -49,7 +49,7 @@ impl Platforms {
         Ok(Self(Arc::new(Inner { settings, client: Client::new(metrics.clone()) })))
     }
 
-    /// The settings of every configured platform, in the order in which [`Platform`] declares them.
+    /// The settings of every configured platform, in the order of [`Platform`]'s variants.
     pub fn all(&self) -> impl Iterator<Item = &Settings> {
         self.0.settings.values()
     }

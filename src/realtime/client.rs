@@ -55,8 +55,8 @@ impl Client {
         self.socket.id == other.socket.id
     }
 
-    /// Joins a room and starts its background work, unless `recheck` finds that the client has lost access. `recheck` runs after the
-    /// client has joined the room, because from then on, a client that loses access is removed from the room.
+    /// Joins a room, runs `recheck` and starts the room's background work. If `recheck` fails, the client leaves the room, and no work
+    /// starts. `recheck` runs after the join, because a loss of access removes only clients that are already in the room.
     ///
     /// # Errors
     /// The error of `recheck`; the client is then not in the room.

@@ -78,7 +78,7 @@ pub struct Dispatcher {
     pub events: Arc<Events>,
 }
 
-/// The library calls this from the task that reads the socket, in the order of arrival, so it must not block.
+/// The library runs `call` in the task that reads the socket, in the order of arrival, so `call` must not block.
 impl MessageHandler<LocalAdapter, ()> for Dispatcher {
     fn call(&self, socket: Arc<Socket>, mut packed: Packed, ack_id: Option<i64>) {
         let (Ok(ack), Ok(socket_ref)) =
@@ -128,7 +128,7 @@ impl Dispatcher {
         };
         drop(timer);
         match outcome {
-            // A client that does not accept its acknowledgement has disconnected, or will be disconnected.
+            // Ignore a failure: the client has disconnected, or its queue is full.
             Ok(reply) => drop(ack.send(&reply)),
             Err(error) => self.refuse(ack, &error),
         }

@@ -72,7 +72,7 @@ fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -
     Ok(())
 }
 
-/// Copies the URI and the headers that are read later, and removes the other headers and the original URI. The parts of a request
+/// Copies the URI and the headers that are read later, and removes the other headers and the [`OriginalUri`]. The parts of a request
 /// point into the buffer in which the request arrived, of at least 8 KiB. The library keeps the request, so each idle connection would
 /// hold such a buffer.
 fn release_buffers(request: &mut Request) {
@@ -91,7 +91,7 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
-/// The operations of Socket.IO, for the HTTP metrics. The library answers them, according to its protocol.
+/// The operations of Socket.IO, for the HTTP metrics, with the statuses of these checks and of the library.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     let operation = |method: &str, statuses: &[u16]| Operation {

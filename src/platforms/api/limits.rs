@@ -1,4 +1,4 @@
-//! The length limits of the platforms for posts, and how each of them counts.
+//! The platforms' length limits for posts, and how each platform counts characters.
 
 use super::message::{BETWEEN, Message};
 use super::{linkedin, mastodon, x};

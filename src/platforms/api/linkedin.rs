@@ -9,7 +9,7 @@ use super::session::understood;
 use super::{ApiFailure, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
-/// Maximum length of a post, in characters. `LinkedIn` truncates longer posts silently.
+/// Maximum length of a post, in characters.
 pub const MAX_LENGTH: usize = 3000;
 /// The version of the API in use, as year and month. `LinkedIn` supports each version for at least a year.
 const VERSION: &str = "202603";

@@ -8,14 +8,14 @@ pub const BETWEEN: &str = "\n\n";
 /// A text and a link.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// The user's text, sent verbatim.
+    /// The user's text, unchanged.
     pub text: &'a str,
     /// The link, on the last line.
     pub link: &'a str,
 }
 
 impl fmt::Display for Message<'_> {
-    /// The text as it is posted.
+    /// The complete text of the post.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{BETWEEN}{}", self.text, self.link)
     }

@@ -25,13 +25,13 @@ impl Session<'_> {
             Platform::Github => github::identity(self).await,
             Platform::Mastodon => mastodon::identity(self).await,
             Platform::X => x::identity(self).await,
-            // Their identities come from OpenID Connect.
+            // These platforms' identities come from OpenID Connect.
             Platform::Gitlab | Platform::Google | Platform::Linkedin => Err(ApiFailure::NotUnderstood),
         }
     }
 
-    /// Posts a message as the account with this subject. `key` is an idempotency key: Mastodon recognizes it for an hour and makes
-    /// no second post. X and `LinkedIn` ignore it, but refuse a duplicate text.
+    /// Posts a message as the account that the token belongs to; `subject` is the account's identifier. `key` is an idempotency key:
+    /// Mastodon recognizes it for an hour and makes no second post. X and `LinkedIn` ignore it, but refuse a duplicate text.
     ///
     /// # Errors
     /// See [`ApiFailure`]; after `NoAnswer`, `Failed` and `NotUnderstood` the post may have been published.

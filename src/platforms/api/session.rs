@@ -158,7 +158,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     seconds().or_else(of_x).or_else(of_mastodon)
 }
 
-/// The status and, if the body has one, the platform's human-readable message. Platforms put the message into different fields.
+/// The status, and the platform's human-readable message if the body has one. Platforms put the message into different fields.
 fn reason(status: u16, body: &[u8]) -> String {
     const LONGEST: usize = 200;
     let parsed = serde_json::from_slice::<serde_json::Value>(body).ok();

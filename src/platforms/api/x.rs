@@ -1,4 +1,4 @@
-//! X's API, version 2 (docs.x.com). Vitrine does not request the scope `users.email`, so identities have no e-mail address.
+//! X's API, version 2 (docs.x.com). The adapter does not read e-mail addresses, which require the scope `users.email`.
 
 use openidconnect::http::Method;
 use serde::Deserialize;
