@@ -34,7 +34,7 @@ pub fn given_up(realtime: &Realtime, environment: &Environment, operation: Opera
 }
 
 pub fn overtaken(environment: Uuid, operation: Operation) {
-    tracing::info!(%environment, operation = operation.name(), "operation superseded by a later one");
+    tracing::info!(%environment, operation = operation.name(), "operation superseded, or environment deleted");
 }
 
 pub fn reconciled(realtime: &Realtime, environment: &Environment, from: Status, reason: &str) {

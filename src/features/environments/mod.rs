@@ -1,7 +1,7 @@
 //! Environments: the development environments of projects, each in a container, with their sessions, extensions and logs.
 //!
-//! - A request stores the new status and is answered immediately; a job then carries out the operation. `state` defines the statuses and
-//!   the legal transitions.
+//! - A request stores the new status and is answered immediately; a job then carries out the operation. `state` defines the legal
+//!   operations in each status, and the statuses that follow.
 //! - Operations on one environment run one at a time in the whole fleet. The service recovers from a crash at any point: jobs are retried,
 //!   driver calls can be repeated, and a reconciler compares the database with the driver.
 //! - Editors and owners of the project, and admins, may change environments; viewers may read them; others have no access.

@@ -1,4 +1,4 @@
-//! The types of environments, and the validation of requests to create them. The statuses are in `state`.
+//! The types of environments, and the validation of requests to create them. `state` has the transitions between statuses.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

@@ -25,7 +25,7 @@ impl Handler for Reconcile {
         // The two lists are not one snapshot: `correct` and `remove_orphan` check each difference again before they act.
         let containers = match engine.list().await {
             Ok(containers) => containers,
-            // Readiness reports the driver's failure, and the next round comes soon.
+            // No retry is needed: readiness reports the driver's failure, and the leader soon enqueues the job again.
             Err(DriverError::Unavailable(_) | DriverError::Timeout) => return Ok(()),
             Err(error) => return Err(error.into()),
         };

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_does_not_depend_on_the_chunk_size() {
+    fn the_text_does_not_depend_on_the_size_of_the_pieces() {
         let texts: [&[u8]; 8] = [
             b"",
             b"plain",

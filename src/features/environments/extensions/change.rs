@@ -1,4 +1,4 @@
-//! The handler of the job that installs or removes an extension. The desired state at the time of the run decides which.
+//! The handler of the job that installs or removes an extension. The desired state when the job runs decides between the two.
 
 use async_trait::async_trait;
 use uuid::Uuid;

@@ -52,7 +52,7 @@ mod tests {
     use crate::domain::LogStream;
 
     #[test]
-    fn a_piece_holds_lines_up_to_the_limit_or_one_line() {
+    fn a_piece_holds_as_many_lines_as_fit() {
         let entry = |length| Entry { seq: 1, stream: LogStream::Stdout, line: "x".repeat(length), at: OffsetDateTime::UNIX_EPOCH };
         let lengths = |lines: &[usize]| pieces(&lines.iter().copied().map(entry).collect::<Vec<_>>()).map(<[_]>::len).collect::<Vec<_>>();
         assert_eq!(lengths(&[1; 200]), [200]);

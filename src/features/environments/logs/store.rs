@@ -251,8 +251,8 @@ pub async fn insert(tx: &mut Conn, additions: &[Addition<'_>]) -> Result<(), Sto
     tx.execute(Query::InsertLogEntries, insert).await.map(drop)
 }
 
-/// Deletes the entries that the additions push out of the last `kept`. The ranges have a lower bound: recently deleted entries are still in
-/// the index, and a scan from the start of a log would pass all of them.
+/// Deletes the entries that the additions push out of the newest `kept` entries, and up to `OWN_LINES` older ones. The ranges have a lower
+/// bound: recently deleted entries are still in the index, and a scan from the start of a log would pass all of them.
 pub async fn push_out(tx: &mut Conn, additions: &[Addition<'_>], kept: i64) -> Result<(), StoreError> {
     let (mut environments, mut above, mut to) = (Vec::new(), Vec::new(), Vec::new());
     for addition in additions.iter().filter(|addition| *addition.numbers().end() > kept) {
@@ -285,7 +285,7 @@ pub async fn remove(conn: &mut Conn, environment: Uuid, to: i64) -> Result<u64, 
     conn.execute(Query::DeleteLogEntries, delete).await
 }
 
-/// Reads a stored position. If it is unreadable, reading starts with the oldest output that the engine still has.
+/// Reads a stored position. If it is missing or unreadable, reading starts with the oldest output that the engine still has.
 fn position(note: Option<Value>) -> Position {
     note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! Follows a log for one client: stored entries first, then every new one, without loss or duplicates.
+//! Follows a log for one client: stored entries first, then every new one, each once. Entries are missing only if they were deleted
+//! before they could be read.
 
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use uuid::Uuid;
 use super::live::{BATCH, Live, Part, RETRY};
 use super::model::Entry;
 
-/// Number of the newest entries to start with if `after` is `None`.
+/// If `after` is `None`, the client first receives up to this many of the newest entries.
 const INITIAL_ENTRIES: usize = 100;
 
-/// Follows a log. Reads the database itself where the feed's parts leave a gap.
+/// Follows a log. Where the feed's parts leave a gap, the tail reads the database.
 pub struct Tail {
     live: Live,
     environment: Uuid,
