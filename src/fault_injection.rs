@@ -39,7 +39,7 @@ pub struct Fault {
     pub replica: Option<String>,
     /// The share of calls that the fault affects, in percent; for [`Effect::Block`], the share of time.
     pub percent: u8,
-    /// The injected failure.
+    /// What the fault does, with its parameters.
     pub effect: Effect,
     /// When the fault was created or last replaced.
     pub begun_at: OffsetDateTime,

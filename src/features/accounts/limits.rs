@@ -54,7 +54,7 @@ enum Recognition {
 }
 
 impl AccountLimits {
-    /// Reads the limits from the configuration; the counters are in Redis.
+    /// Reads the limits from the configuration.
     ///
     /// # Errors
     /// When `TOKEN_KEYS` is set but invalid.
@@ -66,7 +66,8 @@ impl AccountLimits {
             known_networks: Marks::new(redis.clone(), prefix, KNOWN_FOR.unsigned_abs()),
             keys: Keyring::configured(config.token_keys.as_ref())?,
             client,
-            // Together, strangers have a larger burst, so that one alone cannot exhaust it. Their rate over time is that of one client.
+            // All strangers to an account share a bucket. Its burst is larger by default, so that one stranger alone cannot exhaust it. It
+            // leaks as fast as the bucket of one client.
             strangers: Rate { burst: config.login_attempts_by_strangers, ..client },
             address: Rate::over(config.login_attempts_per_address, config.login_window),
             concurrent_logins: config.logins_at_once_per_address,

@@ -23,7 +23,7 @@ pub type DisplayName = Line<1, NAME_LENGTH>;
 pub type Device = Line<0, 120>;
 /// An address in a login attempt: not checked for syntax, because an invalid one matches no account anyway.
 pub type LoginEmail = Line<1, EMAIL_LENGTH>;
-/// NIST SP 800-63B (revision 3) requires at least 8. The upper bound limits the text that is hashed.
+/// NIST SP 800-63B (revision 3) requires at least 8 characters. The upper bound limits the text that is hashed.
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 const TOKEN_BYTES: usize = 32;
 /// Passwords of at least 8 characters from the top of lists of leaked passwords.
@@ -74,7 +74,7 @@ pub fn new_password() -> Schema {
     characters(*PASSWORD_LENGTH.start(), *PASSWORD_LENGTH.end()).format(Some(format)).into()
 }
 
-/// The schema of the password of a login attempt. It has no lower bound: a short one is just wrong.
+/// The schema of the password of a login attempt. It has no lower bound: a short password is just wrong.
 pub fn tried_password() -> Schema {
     let format = SchemaFormat::KnownFormat(KnownFormat::Password);
     characters(0, *PASSWORD_LENGTH.end()).format(Some(format)).into()
@@ -94,7 +94,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Validates a registration and reports every invalid field at once.
+    /// Validates a registration and reports all errors together.
     pub fn parse(email: &str, password: SecretString, display_name: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = Line::<3, EMAIL_LENGTH>::read(&mut fields, "email", email);

@@ -158,7 +158,7 @@ mod tests {
             })
             .collect();
         drop(begun.acquire().await.unwrap());
-        // By now, registrations hold permits, and others wait for one.
+        // By now, some registrations hold a permit, and the others wait for one.
         let login = passwords.run(Share::Logins, || "in").await;
         assert_eq!(login.unwrap(), "in");
         drop(release);

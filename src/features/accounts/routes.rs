@@ -70,7 +70,7 @@ pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> 
     cookie
 }
 
-/// Builds the `Set-Cookie` header of the device cookie, for a client that has just registered or signed in as the user.
+/// Remembers a client that has just registered or signed in as the user. Returns the `Set-Cookie` header of its device cookie.
 pub async fn known_device(state: &AppState, user: &User, caller: &Caller) -> AppendHeaders<[(HeaderName, String); 1]> {
     let mut cookie = cookie(&state.config, DEVICE_COOKIE, state.accounts.remember(user, caller).await);
     cookie.set_max_age(KNOWN_FOR);

@@ -43,7 +43,7 @@ pub enum AccountError {
     /// Password hashing failed or is overloaded.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// The idempotency key is in use, or belongs to a different request.
+    /// The idempotency key is in use or belongs to a different request, or the database failed.
     #[error(transparent)]
     Repeated(#[from] Refusal),
     /// The database failed.
@@ -114,7 +114,7 @@ impl Accounts {
             events::registered(metrics, user.id);
             return Ok(user);
         }
-        // The password is no part of what identifies a replay, so the client must prove that it knows the password.
+        // The request's fingerprint leaves the password out, so the client must prove that it knows the password.
         let stored = store::credentials(&mut db.acquire().await?, &new.email).await?.and_then(|(_, stored)| stored);
         match passwords.verify(Share::Registrations, new.password, stored).await? {
             Verdict::Wrong => Err(Refusal::Mismatch.into()),

@@ -13,8 +13,8 @@ use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Realtime, Topic};
 use crate::tasks::ticks;
 
-/// Poll interval. A poll finds sessions that ended without a message to this replica: they expired or were idle for too long, or this
-/// replica could reach neither Redis nor Postgres at that time.
+/// Poll interval. A poll finds the ended sessions that no message reported: those that expired or were idle for too long, and those whose
+/// messages were lost.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Signs out this replica's clients whose sessions have ended. Runs until the task is dropped.

@@ -46,7 +46,7 @@ pub async fn user(conn: &mut Conn, id: Uuid) -> Result<Option<User>, StoreError>
     conn.optional(Query::SelectUsers, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Locks a user's row until the transaction ends. Returns whether the account has a password, or `None` if it does not exist.
+/// Locks a user's row until the transaction ends. Returns whether the account has a password, or `None` if there is no such account.
 pub async fn lock_user(conn: &mut Conn, id: Uuid) -> Result<Option<bool>, StoreError> {
     let select = sqlx::query!(r#"SELECT password_hash IS NOT NULL AS "has_password!" FROM users WHERE id = $1 FOR NO KEY UPDATE"#, id);
     Ok(conn.optional(Query::SelectUsers, select).await?.map(|row| row.has_password))

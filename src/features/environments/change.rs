@@ -1,5 +1,5 @@
-//! The handler of the job that carries out an operation on an environment. The job may be interrupted at any point and retried: calls of
-//! the driver may be repeated, and the handler stores the outcome in the transaction that completes the job.
+//! The handler of the job that carries out an operation on an environment. The job may be interrupted at any point and retried: the
+//! driver tolerates repeated calls, and the handler stores the outcome in the transaction that completes the job.
 
 use async_trait::async_trait;
 
@@ -81,7 +81,7 @@ impl ChangeEnvironment {
         if let Some(found) = engine.inspect(environment.id).await? {
             return Ok(Some(found.reference).filter(|found| environment.container.as_ref() != Some(found)));
         }
-        // A start or restart replaces a lost container. A stop reports the loss, unless no container was ever stored.
+        // A start or restart replaces a lost container. A stop reports the loss if the container's identifier was stored.
         if operation == Operation::Stop && environment.container.is_some() {
             return Err(DriverError::NoContainer);
         }

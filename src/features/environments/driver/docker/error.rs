@@ -40,7 +40,8 @@ impl From<Error> for DriverError {
             | Error::APIVersionParseError {}
             | Error::HttpHeaderNotFoundError(_)
             | Error::HttpHeaderToStrError { .. } => not_the_api(),
-            // The calls of this driver cannot cause these errors, which belong to other transports or other parts of the Engine API.
+            // This driver cannot cause these errors. They belong to requests that cannot be built, to other transports, or to other parts
+            // of the Engine API.
             Error::MissingSessionBuildkitError {}
             | Error::MissingVersionBuildkitError {}
             | Error::StrFmtError { .. }
