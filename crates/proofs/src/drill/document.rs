@@ -59,7 +59,7 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
     let mut text = format!(
         "# Alerts\n\n\
          Written by `cargo xtask drill --all`; `cargo xtask drill NAME` updates the rows of single alerts. Do not edit. On three replicas\n\
-         behind the edge, the cause below made each alert fire. Alertmanager sent the alert, which resolved after the mitigation in its runbook.\n\
+         behind the edge, each alert fired on the cause in its row. Alertmanager sent the alert, which resolved after the mitigation in its runbook.\n\
          All intervals, windows and waits of the monitoring were divided by {speed}. The times are as measured, in seconds: from the cause to firing\n\
          and to the notification, and from the mitigation to resolution and to its notification. In production they are about {speed} times as long.\n\n\
          | alert | severity | component | summary | cause in the drill | mitigation | fires | notified | resolved | notified |\n\

@@ -1,5 +1,5 @@
-//! Checks that each rule has tests. An alert needs a test where it fires and one where it is silent; a recorded series needs a test that
-//! queries it.
+//! Checks that each rule has tests. An alert needs a test where it fires and, unless it always fires, one where it is silent. A recorded
+//! series needs a test that queries it.
 
 use std::path::Path;
 

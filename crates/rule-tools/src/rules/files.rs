@@ -77,7 +77,7 @@ impl Rule {
 pub struct TestFile {
     /// Paths relative to the file; the tested rules come last.
     pub rule_files: Vec<String>,
-    /// Groups in their order of evaluation, where one depends on another.
+    /// The groups in their order of evaluation, if one group depends on another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group_eval_order: Vec<String>,
     /// The interval at which all rules are evaluated.
@@ -156,7 +156,7 @@ pub struct SeriesTest {
     pub exp_samples: Vec<serde_norway::Value>,
 }
 
-/// The names of a folder's files, without `.yml`, sorted.
+/// The names of the `.yml` files in a folder, without this ending, sorted.
 pub fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
     let mut names = Vec::new();

@@ -1,6 +1,6 @@
 //! The rules of the objectives. Each objective has its own rules for its events, errors and constants, and its own alerts. All objectives
-//! share the rules of windows and burn rates; the labels of the series distinguish the objectives. Windows are sums over the recorded
-//! series, because a query of the counters over a month would take longer than the evaluation interval.
+//! share the rules of windows and burn rates; the labels of the series distinguish the objectives. The rules of the longer windows
+//! sum the recorded series, because a query of the counters over a month would take longer than the evaluation interval.
 
 use super::burns::{BURNS, Burn, PERIOD, number};
 use super::spec::{ALERT, Slo, Spec, Texts};

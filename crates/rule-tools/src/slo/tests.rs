@@ -34,8 +34,8 @@ pub fn alerts(spec: &Spec) -> TestFile {
     TestFile { rule_files: vec!["../rules/slo.yml".to_owned()], group_eval_order: Vec::new(), evaluation_interval: "1m".to_owned(), tests }
 }
 
-/// Three samples with events: one just too old, one in the older half of the window, and one now. No sample is exactly at the start of the
-/// window, where Prometheus versions differ, or exactly in its middle.
+/// Each series has samples at up to three times: just before the window, in its older half, and now. No sample is exactly at the start of
+/// the window, where Prometheus versions differ, or exactly in its middle.
 fn of_window(window: &str) -> Result<Test> {
     let steps = |minutes: u32| minutes / STEP + 1;
     let (end, older) = (steps(minutes(window)), steps(minutes(window) / 2));
