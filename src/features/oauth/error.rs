@@ -8,7 +8,7 @@ use crate::platforms::api::ApiFailure;
 /// Why an identity is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
-    /// Wrong `iss`.
+    /// Wrong or missing `iss`, or a discovery document of another issuer.
     #[error("the issuer does not match")]
     Issuer,
     /// Wrong `aud`.
@@ -39,7 +39,7 @@ pub enum ProviderError {
         /// Time to wait before the next call, if the platform named one.
         after: Option<Duration>,
     },
-    /// The server rejected the code or the refresh token, or no refresh token is stored.
+    /// The server rejected the code or the refresh token, or the service has neither.
     #[error("the platform refused the grant")]
     GrantRefused,
     /// The server rejected this client or the request, or no valid request can be made. The configuration is probably wrong.

@@ -15,7 +15,7 @@ pub fn begun(metrics: &Metrics, platform: Platform) {
 
 pub fn not_begun(metrics: &Metrics, platform: Platform, reason: &(dyn Error + 'static)) {
     count(metrics, platform, OauthOperation::Start, Ending::Failure);
-    tracing::info!(platform = platform.name(), error = reason, "failed to start sign-in");
+    tracing::info!(platform = platform.name(), error = reason, "failed to start sign-in or link");
 }
 
 pub fn signed_in(metrics: &Metrics, platform: Platform, user: Uuid) {
@@ -30,7 +30,7 @@ pub fn linked(metrics: &Metrics, platform: Platform, user: Uuid, account: Uuid) 
 
 pub fn callback_refused(metrics: &Metrics, platform: Platform, reason: &(dyn Error + 'static)) {
     count(metrics, platform, OauthOperation::Callback, Ending::Failure);
-    tracing::warn!(platform = platform.name(), error = reason, "sign-in refused");
+    tracing::warn!(platform = platform.name(), error = reason, "sign-in or link refused");
 }
 
 pub fn unlinked(platform: Platform, user: Uuid, account: Uuid) {
@@ -58,7 +58,7 @@ pub fn not_revoked(metrics: &Metrics, platform: Platform, account: Uuid, reason:
 }
 
 pub fn resealed(count: usize) {
-    tracing::info!(count, "tokens re-sealed with the newest key");
+    tracing::info!(count, "accounts re-sealed with the newest key or marked as expired");
 }
 
 /// Creates every series of the counter for a configured platform. Otherwise a series would be exported only after its first event.

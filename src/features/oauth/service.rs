@@ -168,7 +168,8 @@ impl Oauth {
         caller: &Caller,
     ) -> Result<Started, OauthError> {
         let settings = self.settings(platform)?;
-        // Anyone can send this request. A throttled request must not count as a failure of the platform: check before the metrics below.
+        // Anyone can send this request, so its rate is limited. A throttled request is no failure of the platform: return before the
+        // metrics below.
         self.0.accounts.take_platform_visit(caller).await?;
         let started = self.create_flow(settings, return_to, user).await;
         match &started {

@@ -1,6 +1,6 @@
 //! The handler of the job that delivers a post to a platform. An attempt can stop at any point, and the job then runs again. The handler
-//! therefore checks that the delivery is pending, calls the platform with an idempotency key, and marks it as delivered in the
-//! transaction that completes the job.
+//! therefore checks that the delivery is pending, calls the platform with an idempotency key, and marks the delivery as
+//! delivered in the transaction that completes the job.
 
 use std::time::{Duration, Instant};
 
