@@ -23,8 +23,8 @@ use crate::state::AppState;
 /// The text exposition format that Prometheus reads.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Routes that the edge refuses and the public description omits. Prometheus and the edge's health check call them on each replica
-/// directly.
+/// Routes that the edge refuses and the public description omits. Prometheus reads `/metrics` on each replica directly, and the edge's
+/// health check reads `/health/ready`.
 pub const INTERNAL: [&str; 4] = ["/health/ready", "/metrics", "/health/metrics", "/api/metrics"];
 
 /// The routes for operators.

@@ -14,7 +14,7 @@ use crate::http::{ApiError, Code};
 
 /// Route of the assets.
 pub const PATH: &str = "/assets/{file}";
-/// Route that browsers request when no page names an icon.
+/// Route from which browsers load an icon if the document names none.
 pub const ICON: &str = "/favicon.ico";
 /// The content behind a hashed name never changes (RFC 8246).
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

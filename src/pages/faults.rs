@@ -1,5 +1,5 @@
-//! The fault injection page: active faults and a form to start one. Without `FAULTS`, the page does not exist. A signed-in user who is not
-//! an admin gets 404.
+//! The fault injection page: active faults and a form to start one. With `FAULTS` off, the page does not exist. A signed-in user who is
+//! not an admin gets 404.
 
 use std::collections::BTreeSet;
 

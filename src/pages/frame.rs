@@ -30,7 +30,7 @@ pub struct Frame {
     pub has_faults: bool,
     /// Paths of the script, the style sheet and the icon.
     pub assets: &'static Assets,
-    /// Share of visits that report timings, 0 to 1.
+    /// Share of page loads for which browsers report timings, 0 to 1.
     pub rum_sample: f64,
     /// Version of the service.
     pub version: &'static str,

@@ -35,7 +35,8 @@ impl Rights {
         Self { change: may(Action::Change), manage: may(Action::Manage) }
     }
 
-    /// Whether the user may perform `action`. Reading is always allowed: only members and admins see a project's pages in the studio.
+    /// Whether the user may perform `action`. `Read` and `Enter` are always allowed: only members and admins see a project's pages in the
+    /// studio.
     pub fn allow(self, action: Action) -> bool {
         match action {
             Action::Read | Action::Enter => true,

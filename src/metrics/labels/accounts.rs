@@ -58,7 +58,7 @@ labels! {
 }
 
 labels! {
-    /// The limit that rejected an attempt: a login, request, password hash, connection or event.
+    /// The limit that rejected a login, request, password hash, connection or event.
     Limiter ["limiter"] {
         LoginAccount ["login_account"],
         LoginNetwork ["login_address"],

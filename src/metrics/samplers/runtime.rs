@@ -1,4 +1,4 @@
-//! Metrics of the async runtime: timer delay, worker utilisation, tasks. Uses only metrics that are available without `tokio_unstable`.
+//! Metrics of the async runtime: timer delay, worker utilisation, tasks. Uses only stable APIs of tokio, without `tokio_unstable`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::metrics::Metrics;
 
 /// Duration of the probe's sleep. The probe reports how much longer the sleep took; the timer wheel itself adds about 1 ms. A shorter
-/// sleep would make the probe the largest cost of an idle replica: a sleep of 10 ms caused half of that cost.
+/// sleep would make the probe the largest cost of an idle replica: with 10 ms, the probe caused half of the replica's cost.
 const PROBE: Duration = Duration::from_millis(50);
 const READ_EVERY: Duration = Duration::from_secs(5);
 
 /// Live threads of the runtime: workers and blocking threads.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// Builds the runtime of the process and counts its threads.
+/// Builds the runtime of the process, with hooks that count its threads.
 ///
 /// # Errors
 /// When the operating system refuses to create threads.
@@ -42,7 +42,7 @@ pub async fn probe_delay(metrics: Metrics) {
     }
 }
 
-/// Samples the metrics that the runtime itself provides; never returns.
+/// Samples the runtime's workers, tasks, queue and blocking threads; never returns.
 #[expect(clippy::cast_precision_loss, reason = "counts of tasks and threads stay far below 2^53")]
 pub async fn read_figures(metrics: Metrics) {
     let runtime = Handle::current().metrics();
