@@ -85,15 +85,14 @@ fn run(report: &mut Report, target: &mut Target, options: &Options, duration: Du
         let plan = Plan { edge, prometheus: Some(prometheus), profile, duration, rate, summary: &summary, page: Some(&page) };
         let mut progress = Progress::new(prometheus);
         let load = Load::start(&plan)?;
+        // The disturbance stays in this thread: the processes that it starts end with the thread that started them.
         let (summary, disturbed) = thread::scope(|scope| {
-            let disturbing = during.zip(own.as_mut()).map(|(disturbance, (stack, _))| {
-                scope.spawn(move || {
-                    pause_for(duration / 3)?;
-                    disturbance.cause(stack)
-                })
+            let running = scope.spawn(move || load.finish(|| progress.tick()));
+            let disturbed = during.zip(own.as_mut()).map(|(disturbance, (stack, _))| {
+                pause_for(duration / 3)?;
+                disturbance.cause(stack)
             });
-            let summary = load.finish(|| progress.tick());
-            (summary, disturbing.map(|disturbing| disturbing.join().unwrap_or_else(|_| Err(anyhow!("the disturbance panicked")))))
+            (running.join().unwrap_or_else(|_| Err(anyhow!("the thread of the load panicked"))), disturbed)
         });
         let summary = summary?;
         let outcome = Outcome::from(summary.requests > 0.0).with_note(figures(&summary));
