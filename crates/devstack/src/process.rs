@@ -15,5 +15,5 @@ mod task;
 
 pub use command::{User, command, own_program};
 pub use daemon::{Daemon, Process, last_lines};
-pub use interrupt::{check_interrupt, interrupted, pause, sleep, wait_until, watch_signals};
+pub use interrupt::{check_interrupt, interrupted, pause, rest, sleep, wait_until, watch_signals};
 pub use task::{Captured, capture, capture_ok, run, task};

@@ -69,7 +69,8 @@ fn start(folder: &Path, form: Form) -> Result<Stack> {
     })
 }
 
-fn replace_all(stack: &mut Stack, signal: Signal) -> Result<()> {
+/// Replaces every replica, one after the other.
+pub(crate) fn replace_all(stack: &mut Stack, signal: Signal) -> Result<()> {
     for number in 1..=MAX_REPLICAS {
         let status = stack.replace_replica(number, signal)?;
         ensure!(signal == Signal::KILL || status.success(), "backend-{number} ended with {status}");

@@ -1,4 +1,4 @@
-//! Ctrl-C and similar signals set a flag. [`pause`] and [`wait_until`] then fail; [`sleep`] ignores the flag.
+//! Ctrl-C and similar signals set a flag. [`pause`], [`rest`] and [`wait_until`] then fail; [`sleep`] ignores the flag.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -34,6 +34,15 @@ pub fn check_interrupt() -> Result<()> {
 pub fn pause() -> Result<()> {
     sleep();
     check_interrupt()
+}
+
+/// Waits for at least this time; fails when xtask was asked to stop.
+pub fn rest(time: Duration) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        pause()?;
+    }
+    Ok(())
 }
 
 /// Waits one polling interval, even after an interrupt. For use while stopping.

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use devstack::cargo;
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Port, Ports};
+use devstack::process::rest;
 use devstack::report::{Outcome, Report};
 use devstack::stack::{PROGRAMS, Plan, Stack};
 use devstack::tools::{K6, Tool};
@@ -18,7 +19,6 @@ use devstack::tools::{K6, Tool};
 use self::limits::{Limit, Phase, STACK_MIB, limit_of};
 use crate::load::{self, Load, Profile};
 use crate::machine::{TICKS_PER_SECOND, cpu_ticks, shared_out_kib};
-use crate::peers::measure::rest;
 
 const KIB_PER_MIB: f64 = 1024.0;
 /// Number of additional connections that take Postgres over its limit in the counter-proof.

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use super::curve::{Curve, grouped};
 use super::setup::{Replica, Setup};
 use crate::peers::cases::Case;
-use crate::peers::measure::rest;
 use devstack::http::get;
+use devstack::process::rest;
 
 /// The kinds of requests, sent in turn; each turn lasts one second.
 const CASES: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::curve::Curve;
 use super::setup::{Replica, Setup};
-use crate::peers::measure::rest;
 use devstack::http::send;
+use devstack::process::rest;
 
 /// Items of a page. Not the default number, because the service caches the first page of the showcase with the default number of items.
 const PAGE: u64 = 50;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, ensure};
 use clap::ValueEnum;
 use devstack::http::Client;
-use devstack::ports::MAX_REPLICAS;
-use devstack::process::{pause, wait_until};
+use devstack::process::{pause, rest, wait_until};
 use devstack::report::Outcome;
 use devstack::stack::Stack;
 use rustix::process::Signal;
 
+use crate::roll::replace_all;
 use crate::users::sign_up;
 
 /// Time limit of an answer while Postgres is unavailable: the 3 s within which the edge answers (see the Caddyfile), plus a margin.
@@ -53,30 +53,18 @@ impl Disturbance {
     pub(super) fn cause(self, stack: &mut Stack) -> Result<Outcome> {
         match self {
             Self::RollingRestart => {
-                for number in 1..=MAX_REPLICAS {
-                    let status = stack.replace_replica(number, Signal::TERM)?;
-                    ensure!(status.success(), "backend-{number} ended with {status}");
-                }
+                replace_all(stack, Signal::TERM)?;
                 Ok(Outcome::passed())
             }
             Self::RedisRestart => {
                 stack.kill_redis()?;
-                pause_for(ABSENCE)?;
+                rest(ABSENCE)?;
                 stack.start_redis()?;
                 Ok(Outcome::passed())
             }
             Self::PostgresRestart => restart_postgres(stack),
         }
     }
-}
-
-/// Waits; an interrupt ends the wait with an error.
-pub(super) fn pause_for(duration: Duration) -> Result<()> {
-    let start = Instant::now();
-    while start.elapsed() < duration {
-        pause()?;
-    }
-    Ok(())
 }
 
 /// A client that lists its projects again and again.
@@ -140,7 +128,7 @@ fn restart_postgres(stack: &mut Stack) -> Result<Outcome> {
 /// Returns the time from the start of Postgres until a request succeeds.
 fn stop_and_start(stack: &mut Stack, member: &Member) -> Result<Duration> {
     stack.stop_postgres()?;
-    pause_for(ABSENCE)?;
+    rest(ABSENCE)?;
     let start = Instant::now();
     stack.start_postgres()?;
     wait_until("a request succeeds", RETURN_LIMIT * 2, || Ok(member.status()? == 200))?;

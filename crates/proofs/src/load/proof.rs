@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use devstack::paths;
+use devstack::process::rest;
 use devstack::report::{Outcome, Report};
 
-use super::disturbance::{Disturbance, pause_for};
+use super::disturbance::Disturbance;
 use super::idle::refuses_idle_scenarios;
 use super::progress::Progress;
 use super::target::{Choice, Target};
@@ -89,7 +90,7 @@ fn run(report: &mut Report, target: &mut Target, options: &Options, duration: Du
         let (summary, disturbed) = thread::scope(|scope| {
             let running = scope.spawn(move || load.finish(|| progress.tick()));
             let disturbed = during.zip(own.as_mut()).map(|(disturbance, (stack, _))| {
-                pause_for(duration / 3)?;
+                rest(duration / 3)?;
                 disturbance.cause(stack)
             });
             (running.join().unwrap_or_else(|_| Err(anyhow!("the thread of the load panicked"))), disturbed)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use devstack::form::Form;
 use devstack::paths;
-use devstack::process::{check_interrupt, pause};
+use devstack::process::{check_interrupt, rest};
 use devstack::report::{Outcome, Report};
 use devstack::speed::Pace;
 use rule_tools::dashboards::{self, Dashboard, Panel, Variables};
@@ -324,14 +324,6 @@ fn watch(test: &TestStack, cause: Cause, cases: &mut [&mut Case], begin: f64, st
             case.check(test, begin, from, to, step);
         }
         from = to;
-    }
-    Ok(())
-}
-
-fn rest(long: Duration) -> Result<()> {
-    let start = Instant::now();
-    while start.elapsed() < long {
-        pause()?;
     }
     Ok(())
 }

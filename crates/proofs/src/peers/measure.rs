@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use devstack::process::pause;
+use devstack::process::rest;
 use serde_json::json;
 
 use super::cases::Case;
@@ -166,13 +166,4 @@ fn idle_percent(running: &Running) -> Result<f64> {
     rest(IDLE)?;
     let ticks = used(before, cpu_ticks(running.pid()));
     Ok(100.0 * ticks / TICKS_PER_SECOND / start.elapsed().as_secs_f64())
-}
-
-/// Sleeps for at least this time; fails when interrupted.
-pub fn rest(time: Duration) -> Result<()> {
-    let start = Instant::now();
-    while start.elapsed() < time {
-        pause()?;
-    }
-    Ok(())
 }

@@ -16,6 +16,7 @@ use devstack::cargo;
 use devstack::http::get;
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Ports};
+use devstack::process::rest;
 use devstack::report::{Outcome, Report};
 use devstack::stack::{PROGRAMS, Plan, Stack};
 use devstack::tools::{SOCKET_IO_CLIENT, Tool};
@@ -85,14 +86,14 @@ fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     let mut talkers = Talkers::connect(&edge)?;
     talkers.talk()?;
     let requests = Requests::start(&edge)?;
-    std::thread::sleep(CALM);
+    rest(CALM)?;
     let rolled = (1..=replaced).try_for_each(|number| {
         // The talkers are silent while a replica stops, because Prometheus does not count messages after the replica's last scrape.
         let status = stack.replace_replica(number, Signal::TERM)?;
         ensure!(status.success(), "backend-{number} exited with {status}");
         talkers.talk()
     });
-    std::thread::sleep(CALM);
+    rest(CALM)?;
     let mut counted = requests.stop()?;
     rolled?;
     counted.merge(talkers.counts()?);

@@ -14,7 +14,7 @@ use devstack::cargo;
 use devstack::http::{get, send};
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Ports};
-use devstack::process::wait_until;
+use devstack::process::{rest, wait_until};
 use devstack::report::{Outcome, Report};
 use devstack::stack::{Plan, Stack};
 use devstack::tools::{CADDY, INITDB, REDIS, Tool};
@@ -121,8 +121,7 @@ impl Skew {
         let (edge, token) = self.new_account()?;
         let loads = under_load(&edge, &token, || {
             self.stack.sql(BREAKING)?;
-            std::thread::sleep(Duration::from_secs(1));
-            Ok(())
+            rest(Duration::from_secs(1))
         })?;
         match without_failures(&loads) {
             Err(error) => Ok(Outcome::passed().with_note(error.to_string())),
