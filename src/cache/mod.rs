@@ -44,7 +44,7 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 const MAX_LOADS: u32 = 3;
 /// Maximum number of completed flights whose values are kept in memory.
 const FLIGHTS: u64 = 10_000;
-/// Lifetime of such a value if no caller removes it, because all callers have disconnected.
+/// Lifetime of the value of a completed flight when all callers have disconnected, so that none of them removes the value.
 const FLIGHT_MEMORY: Duration = Duration::from_secs(1);
 
 impl CacheType {

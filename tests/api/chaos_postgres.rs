@@ -268,7 +268,7 @@ async fn a_client_that_disconnects_cancels_its_statement_and_releases_its_connec
     let cancelled = [("operation", "select"), ("table", "projects"), ("status", "cancelled")];
     assert_eq!(after.since(&before, "db_queries_total", &cancelled), 1.0);
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[("route", "/api/projects/{id}")]), 1.0);
-    // The replica has closed the statement's connection. The pool can open another one, although the statement still waits for the lock.
+    // The replica has closed the statement's connection, so the pool can open another one. In Postgres, the statement still waits.
     fixture.ask(Method::GET, "/api/projects").answer().await.expect(200);
     lock.rollback().await.unwrap();
     fixture.assert_pool_is_whole().await;

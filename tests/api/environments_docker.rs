@@ -26,7 +26,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
     let studio = Studio::open(&app).await;
     let path = format!("/api/projects/{}/environments", studio.project);
 
-    // Fields with container settings are refused, and so are images that are not on the list.
+    // Fields with container settings and images that are not on the list are refused.
     for field in
         ["binds", "Binds", "privileged", "cap_add", "CapAdd", "host_config", "HostConfig", "network_mode", "pid_mode", "user", "env", "cmd"]
     {

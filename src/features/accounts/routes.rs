@@ -100,7 +100,7 @@ async fn register(
     ApiJson(body): ApiJson<Register>,
 ) -> Result<impl IntoResponse, ApiError> {
     let new = NewUser::parse(&body.email, body.password, &body.display_name).map_err(ApiError::validation)?;
-    // The fingerprint leaves the password out. Otherwise, a fast hash of the password would be stored.
+    // The stored fingerprint of the request leaves the password out. Otherwise, it would contain a fast hash of the password.
     let request = key.request(scope_of(&new.email), "register", &(&new.email, &new.display_name));
     let user = state.accounts.register(new, request, &caller).await?;
     let device = known_device(&state, &user, &caller).await;

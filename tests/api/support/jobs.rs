@@ -301,7 +301,7 @@ impl Replica {
         &self.queue
     }
 
-    /// Waits until as many attempts have ended as expected in total, and asserts the number of attempts with each of these outcomes.
+    /// Waits until the expected total of attempts has ended, then asserts the number of attempts for each outcome.
     pub async fn until_attempts(&self, expected: &[(&str, u32)]) {
         let all = f64::from(expected.iter().map(|(_, count)| count).sum::<u32>());
         eventually("the attempts have ended", async || when(self.scrape().get("jobs_total", &[]) >= all)).await;

@@ -26,7 +26,7 @@ pub enum Mode {
     Refuse,
     /// Connections are accepted, but nothing is forwarded in either direction: the store is frozen, or the network drops packets.
     Hang,
-    /// A chunk from the store that contains these bytes is held back, and so are all later chunks from the store on the same connection.
+    /// Holds back the first chunk from the store that contains these bytes, and all later chunks from the store on the same connection.
     HoldAnswersWith(Vec<u8>),
     /// Each chunk is delayed by this long.
     Slow(Duration),

@@ -39,6 +39,12 @@ pub const PATTERNS: &[Pattern] = &[
         "/// So is an account that is gone.",
         "/// A deleted account is refused, too.",
     ),
+    pattern(
+        r"(?i)\b(and so|nor) (is|are|was|were|do|does|did|has|have|can)\b",
+        INVERSION,
+        "Fields are refused, and so are images.",
+        "Fields and images are refused.",
+    ),
     pattern(r"(?i)\b(is|are|was|were|be|been) told\b", EVERYDAY, "the edge is told of it", "the edge is notified"),
     pattern(r"(?i)\btells? (it|them|him|so|no|of)\b", EVERYDAY, "the bus tells it", "the bus publishes it"),
     pattern(r"(?i)\b(is|are|was|were) (endured|owed|heard)\b", STATE, "what is owed to Redis", "pending invalidations"),

@@ -69,7 +69,7 @@ async fn a_platform_with_the_outage_error_answers_503_and_does_nothing() {
     }
     assert_others_do_well(&stage).await;
     stage.turn(Platform::Mastodon, json!({})).await;
-    assert!(stage.takes(Platform::Mastodon, &tokens.access).await, "the token was not revoked");
+    assert!(stage.takes(Platform::Mastodon, &tokens.access).await, "the token must not be revoked");
     let counts = stage.counts(Platform::Mastodon).await;
     assert_eq!((counts.posts, counts.post_requests, counts.authorizations, counts.refreshes, counts.revocations), (0, 1, 1, 0, 0));
 }
@@ -87,8 +87,8 @@ async fn calls_that_fail_have_no_effect_and_pages_do_not_fail() {
     assert_eq!(stage.redeem(Platform::X, &code).await.status, 500);
 
     stage.turn(Platform::X, json!({})).await;
-    assert_eq!(stage.redeem(Platform::X, &code).await.status, 200, "the code was not used up");
-    assert_eq!(stage.refresh(Platform::X, &tokens.refresh).await.status, 200, "the refresh token was not used up");
+    assert_eq!(stage.redeem(Platform::X, &code).await.status, 200, "the code must not be used up");
+    assert_eq!(stage.refresh(Platform::X, &tokens.refresh).await.status, 200, "the refresh token must not be used up");
     let counts = stage.counts(Platform::X).await;
     assert_eq!((counts.posts, counts.post_requests, counts.tokens, counts.refreshes), (0, 1, 2, 1));
 }

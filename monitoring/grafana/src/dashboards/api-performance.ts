@@ -166,7 +166,7 @@ export const apiPerformance = dashboard('api-performance', {
       timeSeries({
         title: 'Errors by type',
         description:
-          'Error responses per minute by type. Good: no server errors: `internal`, `unavailable`, `timeout` (except 408).',
+          'Error responses per minute by type. Good: none of the server errors `internal`, `unavailable` and `timeout`; a `timeout` with status 408 is a client error.',
         unit: 'opm',
         query: { '{{type}}': orNone(`${perMinute(sum(rate(requests('api_errors_total')), 'type'))} > 0`, 'type') },
         stacked: true,
