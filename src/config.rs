@@ -79,6 +79,9 @@ pub struct Config {
     /// Maximum time from the head of a request to the head of its response
     #[arg(long, env = "REQUEST_TIMEOUT", value_name = "REQUEST_TIMEOUT", default_value = "10s", value_parser = limit)]
     pub request_timeout: Duration,
+    /// Maximum time from the edge to the replica; late requests are refused once they persist for a second; needs synchronised clocks
+    #[arg(long, env = "QUEUE_LIMIT", value_name = "QUEUE_LIMIT", default_value = "150ms", value_parser = limit)]
+    pub queue_limit: Duration,
     /// Maximum time for a client to send the head of a request; also the maximum time that a connection may be idle
     #[arg(long, env = "HEADER_TIMEOUT", value_name = "HEADER_TIMEOUT", default_value = "15s", value_parser = limit)]
     pub header_timeout: Duration,
@@ -91,7 +94,7 @@ pub struct Config {
     /// Maximum number of concurrent TCP connections; further ones wait in the kernel's queue
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "MAX_CONNECTIONS", default_value = "8192", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
-    /// Time at shutdown for which the replica reports that it is not ready but still accepts connections
+    /// Time at shutdown during which the replica still accepts connections, but reports that it is not ready
     #[arg(long, env = "DRAIN_DELAY", value_name = "DRAIN_DELAY", default_value = "5s", value_parser = duration)]
     pub drain_delay: Duration,
     /// Maximum time for requests in flight and running jobs when the replica shuts down
@@ -120,7 +123,7 @@ pub struct Config {
     /// Time without use after which a session ends
     #[arg(long, env = "SESSION_IDLE_TIMEOUT", value_name = "SESSION_IDLE_TIMEOUT", default_value = "7d", value_parser = limit)]
     pub session_idle_timeout: Duration,
-    /// Time after its login at which a session ends
+    /// Maximum lifetime of a session, counted from its login
     #[arg(long, env = "SESSION_LIFETIME", value_name = "SESSION_LIFETIME", default_value = "30d", value_parser = limit)]
     pub session_lifetime: Duration,
     /// Allowance of failed logins to one account from one device or address (IPv6: /64 network); refills over `LOGIN_WINDOW`
@@ -154,7 +157,7 @@ pub struct Config {
     /// Maximum number of environments per project
     #[arg(long, env = "ENVIRONMENTS_PER_PROJECT", value_name = "ENVIRONMENTS_PER_PROJECT", default_value = "20")]
     pub environments_per_project: u32,
-    /// Maximum number of environments that an account has created and not deleted
+    /// Maximum number of environments created by one account; deleted environments do not count
     #[arg(long, env = "ENVIRONMENTS_PER_USER", value_name = "ENVIRONMENTS_PER_USER", default_value = "50")]
     pub environments_per_user: u32,
     /// Maximum number of log lines per second from one environment; excess lines of that second are dropped
@@ -182,10 +185,10 @@ pub struct Config {
     #[arg(long, env = "JOB_WORKERS", value_name = "JOB_WORKERS", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub job_workers: u32,
 
-    /// TOML file that configures the platforms for sign-in and posts; without it there are none
+    /// TOML file that configures the platforms for sign-in and posts; if unset, there are no platforms
     #[arg(long, env = "PLATFORMS_FILE", value_name = "PLATFORMS_FILE")]
     pub platforms_file: Option<PathBuf>,
-    /// Keys that encrypt platform tokens and some cookies, one per line: 32 random bytes in base64; the first encrypts, all decrypt (secret)
+    /// Keys for platform tokens and some cookies, one per line: 32 random bytes in base64; the first encrypts, all decrypt (secret)
     #[arg(long, env = "TOKEN_KEYS", value_name = "TOKEN_KEYS", hide_env_values = true)]
     pub token_keys: Option<SecretString>,
     /// Maximum time for all platform calls of one request
@@ -209,7 +212,7 @@ pub struct Config {
     #[arg(long, env = "FAULTS", value_name = "FAULTS", default_value = "false", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub faults: bool,
 
-    /// Bearer token that the metrics routes require; without one they are open (secret)
+    /// Bearer token that the metrics routes require; if unset, these routes are open (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
     /// Log filter, as tracing directives

@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::features::accounts::admit;
 use crate::http::layers::{self, Endpoint};
+use crate::http::queue::QueueLimit;
 use crate::http::{ApiError, Code, faults, origin};
 use crate::interface::Description;
 use crate::metrics::http::{HttpLayer, Operation};
@@ -24,7 +25,7 @@ use crate::realtime::Admission;
 use crate::state::AppState;
 use crate::{api_docs, features, interface, operations, pages, realtime};
 
-/// The routes of the features and for operators, except the routes of faults.
+/// The routes of the features and those for operators, except the routes of faults.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi()).merge(features::routes()).merge(operations::routes())
@@ -67,6 +68,7 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
     let watch_sockets = watched.clone();
     let sockets = sockets.layer(layer_fn(move |route: Route| watch_sockets.around(route)));
     let limit = state.config.request_timeout;
+    let queue_limit = QueueLimit::new(state.config.queue_limit, state.metrics.clone());
     // From the innermost layer to the outermost.
     let around = {
         let state = state.clone();
@@ -76,8 +78,10 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
             let guarded = own_pages.layer(route);
             // A response must start within the time limit.
             let limited = layers::limit_time(limit, guarded);
-            // A browser that navigates to a page receives a problem as HTML.
-            watched.around(pages::explain(state.clone(), limited))
+            // Under overload, requests that have waited too long since the edge sent them are refused before any work is done.
+            let timely = queue_limit.around(limited);
+            // If the response is a problem and the request is a browser's navigation, the browser receives an HTML page instead of JSON.
+            watched.around(pages::explain(state.clone(), timely))
         }
     };
     Ok(answering(interface, &state).layer(layer_fn(around)).merge(sockets).with_state(state))
@@ -104,7 +108,7 @@ impl Watched {
     }
 }
 
-/// Everything that answers: the features, the pages, the description, and a problem for unknown routes and methods.
+/// All handlers except Socket.IO: the API, its description, the pages, and a problem for unknown routes and methods.
 fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<AppState> {
     let (router, description) = interface.split_for_parts();
     let router = router

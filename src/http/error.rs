@@ -1,7 +1,8 @@
 //! Problems (RFC 9457, `application/problem+json`): the only place that maps an error to an HTTP status.
 //!
-//! Each [`Code`] is stable and has one status and one class. A response body never reveals the cause of a 5xx; this module logs it
-//! once, for HTTP with the request identifier. A feature's `routes.rs` converts its domain errors into [`ApiError`].
+//! Each [`Code`] is stable and has one status and one class. A response body never reveals the cause of a 5xx; this module logs the
+//! cause once, with the request identifier if the error answers an HTTP request. A feature's `routes.rs` converts its domain errors
+//! into [`ApiError`].
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -34,7 +35,7 @@ macro_rules! codes {
             /// The stable text that clients match on.
             #[must_use]
             pub const fn as_str(self) -> &'static str { match self { $(Self::$name => $code,)+ } }
-            /// The value of the `type` label under which `api_errors_total` counts it.
+            /// The value of the label `type` in `api_errors_total`.
             #[must_use]
             pub const fn class(self) -> ErrorType { match self { $(Self::$name => ErrorType::$class,)+ } }
             /// A one-line summary for people.
@@ -225,9 +226,11 @@ impl ApiError {
 
     fn log(&self, id: &str) {
         let source = self.source.as_deref().map(|source| source as &dyn Error);
+        // Under overload, warnings about refusals would add work to every excess request. Metrics count the refusals instead.
+        let is_excess = self.code == Code::Overloaded && source.is_none();
         match self.code.status() {
             500 => tracing::error!(code = self.code.as_str(), request_id = id, error = source, "request failed"),
-            501.. => tracing::warn!(code = self.code.as_str(), request_id = id, error = source, "request refused"),
+            501.. if !is_excess => tracing::warn!(code = self.code.as_str(), request_id = id, error = source, "request refused"),
             _ => tracing::debug!(code = self.code.as_str(), request_id = id, error = source, "request refused"),
         }
     }

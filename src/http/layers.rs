@@ -30,7 +30,7 @@ const MAX_ID_LENGTH: usize = 64;
 
 /// A service that handles requests. A layer is a function from one `Endpoint` to another, so the compiler can inline the whole
 /// stack; `axum::middleware::from_fn` allocates several times per request and layer. Layers use future combinators instead of
-/// `async` blocks: a block that captures a future and awaits it stores the future twice, and moves all of it once per request.
+/// `async` blocks: a block that captures a future and awaits it stores the future twice, and moves the whole future once per request.
 pub trait Endpoint<B = Body>:
     Service<Request, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
 {
@@ -77,12 +77,17 @@ fn new_id() -> HeaderValue {
 
 fn span_of(request: &Request, id: &HeaderValue) -> tracing::Span {
     match request.extensions().get::<MatchedPath>() {
-        Some(route) if QUIET.iter().any(|quiet| route.as_str().starts_with(quiet)) => tracing::Span::none(),
+        Some(route) if is_quiet(route) => tracing::Span::none(),
         route => {
             let (id, route) = (id.to_str().unwrap_or_default(), route.map(MatchedPath::as_str));
             tracing::info_span!("request", request_id = id, method = request.method().as_str(), route)
         }
     }
+}
+
+/// Whether a route serves probes, scrapes, assets or Socket.IO.
+pub(super) fn is_quiet(route: &MatchedPath) -> bool {
+    QUIET.iter().any(|quiet| route.as_str().starts_with(quiet))
 }
 
 fn is_harmless(id: &HeaderValue) -> bool {

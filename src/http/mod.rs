@@ -14,6 +14,7 @@ pub mod layers;
 pub mod origin;
 pub mod page;
 pub mod precondition;
+pub mod queue;
 pub mod unread;
 
 pub use error::{ApiError, Code, Problem};

@@ -14,12 +14,12 @@ const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 const REQUEST_BYTES: &[f64] = &[100.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5, 1e6];
 const RESPONSE_BYTES: &[f64] = &[100.0, 500.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5];
 const REDIS_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
-/// Fine-grained up to 10 ms, for healthy statements. The larger bounds include the dashboard's thresholds (50 ms, 1 s) and values beyond
-/// the deadlines.
+/// Fine-grained up to 10 ms, for healthy statements. The larger bounds include the thresholds of dashboards and alerts (50 ms to 1 s) and
+/// values beyond the deadlines.
 const DB_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// The largest bound is above the deadline of calls (4 s by default).
+/// The largest bound is above the deadline of the calls that a request makes (4 s by default). The calls of a job may take up to 10 s.
 const PLATFORM_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 /// For events without I/O up to events that open a terminal.
 const EVENT_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0];
@@ -90,6 +90,10 @@ catalogue! {
         http_request_size: HistogramFamily<HttpOperation> = "http_request_size_bytes", REQUEST_BYTES;
         /// Size of response bodies in bytes as sent, for operations that declare a response body
         http_response_size: HistogramFamily<HttpOperation> = "http_response_size_bytes", RESPONSE_BYTES;
+        /// Time from the edge to the replica in seconds, for requests that the replica may refuse as late
+        http_queue_duration: Histogram<()> = "http_queue_duration_seconds", DELAY_SECONDS;
+        /// Requests refused because they waited too long between the edge and the replica
+        http_requests_shed: Counter<()> = "http_requests_shed_total";
         /// Requests in flight, until the end of the response body
         http_requests_in_flight: Gauge<()> = "http_requests_in_flight";
         /// Open TCP connections
@@ -116,7 +120,7 @@ catalogue! {
         websocket_fanout: Histogram<()> = "websocket_fanout_seconds", FANOUT_SECONDS;
         /// 1 while this replica receives its own messages over the bus
         websocket_adapter_connected: Gauge<()> = "websocket_adapter_connected";
-        /// Events dropped on the way to a client, or to all clients of another replica, by reason
+        /// Events dropped on the way to a client or between replicas, by reason; `inbox` counts bus messages of any kind
         websocket_messages_dropped: Counter<Loss> = "websocket_messages_dropped_total";
     }
     "Redis and cache" {
@@ -202,7 +206,7 @@ catalogue! {
         auth_sessions_active: Gauge<()> = "auth_sessions_active";
     }
     "Platforms" {
-        /// Steps of OAuth sign-ins and operations on linked accounts by outcome, for configured platforms
+        /// Steps of OAuth sign-ins and links, and operations on linked accounts, by outcome, for configured platforms
         oauth_operations: CounterFamily<PlatformOperation> = "oauth_operations_total";
         /// Calls to platforms by outcome, for configured platforms
         social_api_calls: CounterFamily<PlatformAnswer> = "social_api_calls_total";
@@ -248,7 +252,7 @@ catalogue! {
     "Frontend" {
         /// Page views as reported by browsers
         page_views: Counter<PageRoute> = "page_views_total";
-        /// Time to render a page on the server in seconds
+        /// Time to read the data of a page and render the page on the server in seconds
         ssr_duration: Histogram<PageRoute> = "ssr_duration_seconds", SSR_SECONDS;
         /// API calls from pages as reported by browsers
         api_calls: Counter<(CalledEndpoint, CallStatus)> = "api_calls_total";
@@ -288,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn every_help_text_ends_without_a_full_stop_and_every_counter_in_total() {
+    fn no_help_text_ends_with_a_full_stop_and_exactly_the_counters_end_in_total() {
         for row in rows() {
             assert!(!row.help.ends_with('.') && !row.help.is_empty(), "{}", row.name);
             assert_eq!(row.kind == "counter", row.name.ends_with("_total"), "{}", row.name);

@@ -2,7 +2,8 @@
 //!
 //! `DATABASE_URL` (of a superuser, with any database) and `REDIS_URL` name the stores. `eval "$(cargo xtask stores --detach)"` starts
 //! Postgres and Redis, and sets both variables. Every test has a database and Redis keys of its own. Most tests start the service as `main`
-//! does. No test sleeps: a condition has a deadline, see `support::eventually`. A test limits a duration only if the limit is promised.
+//! does. No test sleeps for a fixed time: tests wait for a condition until a deadline, see `support::eventually`. A test asserts that an
+//! operation is fast enough only if the service guarantees the time limit.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 #![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "metrics are whole numbers in floating-point format")]
@@ -48,6 +49,7 @@ mod oauth_attacks;
 mod oauth_faults;
 mod oauth_keys;
 mod oidc_provider;
+mod overload;
 mod pages;
 mod paging;
 mod posts;

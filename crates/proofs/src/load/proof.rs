@@ -35,6 +35,8 @@ pub struct Options<'a> {
 pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let Options { profile, gate, .. } = *options;
     let duration = options.duration.unwrap_or_else(|| profile.lasts());
+    let fails_requests = options.during.is_some_and(|disturbance| !disturbance.is_hidden());
+    ensure!(!(gate && fails_requests), "--gate cannot be used while Postgres restarts: requests fail on purpose, and k6 counts them");
     let rate = match (profile, options.rate) {
         (Profile::Overload, None) => Some(knee::overload()?),
         (_, rate) => rate,

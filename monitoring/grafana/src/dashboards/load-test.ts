@@ -1,6 +1,7 @@
 // A load test from both sides: measured by k6 at the edge, and by the service. Panels that compare both use the same window for both.
-// The dashed lines on latency (not by scenario), failures, CPU (the lower line), memory, cache hits and scheduling delay are the gates of
-// the profile `seed` (load/seed.js, crates/proofs/src/load/gates.rs). `peak` uses those on latency and failures, too.
+// Dashed lines are the gates of the profile `seed` (load/seed.js, crates/proofs/src/load/gates.rs), except the upper line of "CPU" and the
+// lines of "Answered within 300 ms", "Latency p95 by scenario" and "Socket acknowledgements". The profile `peak` has the same gates on
+// latency and failures.
 // k6's quantiles and shares (`_rate`) cover the whole run, and the titles of their panels say so. The figures of the service cover a
 // window, so they are on other panels.
 
@@ -363,9 +364,11 @@ export const loadTest = dashboard('load-test', {
       'Measured by the service',
       timeSeries({
         title: 'Waiting',
-        description: 'What requests wait for inside the service: a worker, a database connection, the database. Good: milliseconds.',
+        description:
+          'What requests wait for: the way from the edge, a worker, a database connection, the database. Good: milliseconds. The line that rises first shows what is saturated first.',
         unit: 's',
         query: {
+          'edge p95': orZero(quantile(0.95, ours('http_queue_duration_seconds'))),
           'scheduling p95': max(ours('runtime_scheduling_delay_quantile_seconds', 'quantile="0.95"')),
           'pool p95': orZero(quantile(0.95, ours('db_pool_wait_seconds'))),
           'database p95': orZero(quantile(0.95, ours('db_query_duration_seconds'))),
@@ -375,12 +378,14 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Server errors',
-        description: 'Responses with a 5xx status per minute, by status. Good: 0.',
+        description:
+          'Responses with a 5xx status per minute, by status; `shed` are the 503 of requests that a replica refused because they came late. Good: 0.',
         unit: 'opm',
         query: {
+          shed: orZero(perMinute(sum(rate(ours('http_requests_shed_total'))))),
           '{{status}}': orNone(`${perMinute(sum(rate(requests('http_requests_total', 'status=~"5.."')), 'status'))} > 0`, 'status'),
         },
-        colours: { '/^5/': BAD },
+        colours: { '/^5/': BAD, shed: WARNING },
         more: 'http-detail',
         movedBy: 'server-errors',
       }),
