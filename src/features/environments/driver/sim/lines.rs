@@ -15,6 +15,8 @@ use crate::domain::LogStream;
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Lower bound of a wait; lines that follow each other faster are returned in bursts.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+/// Upper bound of the time between the end of a run and the commit that makes its end visible.
+const COMMIT_DELAY: Duration = Duration::from_millis(500);
 /// On average, one line out of this many is an error on stderr.
 const ERROR_EVERY: u64 = 20;
 const PATHS: [&str; 4] = ["/", "/items", "/items/7", "/assets/app.js"];
@@ -61,7 +63,7 @@ impl Source {
     }
 
     /// The time of a line: a pseudo-random point within the line's own time slot.
-    #[expect(clippy::cast_precision_loss, reason = "a share of one")]
+    #[expect(clippy::cast_precision_loss, reason = "a fraction, and a line number far below 2^53")]
     fn time(self, environment: Uuid, started_at: OffsetDateTime, line: u64) -> OffsetDateTime {
         let share = (self.chance(environment, line) % 1_000_000) as f64 / 1_000_000.0;
         started_at + time::Duration::seconds_f64((line as f64 + share) / self.per_second)
@@ -98,13 +100,13 @@ where
             if self.has_ended {
                 return Ok(None);
             }
-            if let Ok(wait) = Duration::try_from(line.at - OffsetDateTime::now_utc()) {
+            if let Ok(wait) = Duration::try_from(line.at + COMMIT_DELAY - OffsetDateTime::now_utc()) {
                 tokio::time::sleep(wait.clamp(SHORTEST_WAIT, POLL_INTERVAL)).await;
             }
-            let now = OffsetDateTime::now_utc();
+            let known_until = OffsetDateTime::now_utc() - COMMIT_DELAY;
             let end = (self.ended_at)().await?;
             self.has_ended = end.is_some();
-            self.looked_at = end.unwrap_or(now);
+            self.looked_at = end.unwrap_or(known_until);
         }
         self.next += 1;
         Ok(Some((line, self)))
