@@ -1,4 +1,4 @@
-//! The device cookie. By this cookie, an account recognizes a browser that has signed in before. The cookie authenticates nobody.
+//! The device cookie. It shows that a browser has signed in to an account before. The cookie authenticates nobody.
 //!
 //! The cookie is sealed for its account: nobody can forge it or use it for another account. It holds only a random number and an expiry;
 //! no store keeps a copy. Without `TOKEN_KEYS`, a cookie can be opened only by the process that sealed it.

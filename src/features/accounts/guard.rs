@@ -70,7 +70,7 @@ impl CurrentUser {
         Ok((Self { user, session: session.id }, lookup))
     }
 
-    /// The user of a connected client. Called for each event, so that an ended session is refused immediately.
+    /// The user of a connected client. Checks the session again at each call, so that an ended session is refused immediately.
     ///
     /// # Errors
     /// `invalid_token` when the session has ended.
@@ -84,7 +84,7 @@ impl CurrentUser {
 /// Authenticates a client that connects: by the token in its handshake or, without one, by its request headers.
 ///
 /// # Errors
-/// `unauthenticated` without a token, `invalid_token` when the session has ended.
+/// `unauthenticated` without a token, `invalid_token` when the session is unknown or has ended.
 pub async fn admit(state: AppState, headers: HeaderMap, introduced: Option<String>) -> Result<Identity, ApiError> {
     let token = introduced.or_else(|| token(&state.config, &headers)).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
     let (session, user) = state.accounts.authenticate(&token).await?;
@@ -92,7 +92,7 @@ pub async fn admit(state: AppState, headers: HeaderMap, introduced: Option<Strin
     Ok(Identity { user: user.id, session: session.id, token_hash: token_hash.into() })
 }
 
-/// The authenticated user of a request, or none. A session that has ended counts as none.
+/// The authenticated user of a request, or none if the request has no token or its session is unknown or has ended.
 pub struct MaybeUser(pub Option<CurrentUser>);
 
 impl FromRequestParts<AppState> for MaybeUser {

@@ -76,7 +76,7 @@ impl AccountLimits {
         })
     }
 
-    /// Admits one attempt to sign in to the account with this e-mail. The account need not exist.
+    /// Admits one attempt to sign in to the account with this e-mail address. The account need not exist.
     pub(super) async fn begin_login(&self, email: &str, caller: &Caller) -> Result<Attempt, Throttled> {
         let (account, network) = (account_key(email), caller.network.to_string());
         let address = Bucket::new(Limiter::LoginNetwork, &[&network], self.address).at_once(self.concurrent_logins);

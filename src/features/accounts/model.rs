@@ -1,4 +1,4 @@
-//! The types of accounts, and the validation of requests.
+//! The data types of accounts, and the validation of requests.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::domain::validation::FieldError;
 use crate::domain::validation::{Fields, Line, characters, email};
 
-/// Maximum length of an e-mail address in characters: RFC 5321 limits a path to 256 octets, and two of these are angle brackets.
+/// Maximum length of an e-mail address in characters: RFC 5321 limits an address in angle brackets to 256 octets.
 pub const EMAIL_LENGTH: usize = 254;
 const NAME_LENGTH: usize = 80;
 /// The name that others see.
@@ -186,7 +186,7 @@ impl Token {
         self.0.expose_secret()
     }
 
-    /// The hash that is stored in its place.
+    /// The hash that the database stores in place of the token.
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.expose()).to_vec())
     }

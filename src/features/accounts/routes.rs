@@ -142,7 +142,7 @@ struct LoggedIn {
     user: User,
 }
 
-/// Sign in; browsers also receive the token as a cookie
+/// Sign in; the response also sets the token as a cookie
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", request_body = Login,
     responses((status = 200, body = LoggedIn), (status = 401), (status = 429)))]
 async fn login(

@@ -180,7 +180,7 @@ impl Accounts {
         insert(conn, &vouched.email, &vouched.display_name, None).await
     }
 
-    /// Records a sign-in or registration through a platform. Call it after the commit.
+    /// Records a sign-in through a platform, and the registration if the account is new. Call it after the commit.
     pub fn vouched_for(&self, signed_in: &SignedIn, is_new: bool) {
         let (metrics, user) = (&self.0.metrics, signed_in.user.id);
         if is_new {
@@ -261,8 +261,8 @@ impl Accounts {
         parsed.inspect_err(|_| events::token_refused(&self.0.metrics)).map(|token| token.hash())
     }
 
-    /// Completes the cache lookups from the database. A user is cached under the token hash of each of its sessions, so that one round
-    /// trip finds both the session and the user.
+    /// Returns the session and the user that the cache lookups found, or loads them from the database. A user is cached under the token
+    /// hash of each of its sessions, so that one round trip finds both the session and the user.
     async fn proven(&self, token: &TokenHash, session: Lookup, user: Lookup) -> Result<(Session, User), AccountError> {
         let Inner { db, cache, limits, metrics, .. } = &*self.0;
         let load = async || store::touch_session(&mut db.acquire().await?, token, limits.idle).await;
@@ -288,7 +288,7 @@ impl Accounts {
         store::user_by_email(conn, email).await
     }
 
-    /// Grants the admin role to the account with this e-mail address. Returns false if there is none.
+    /// Grants the admin role to the account with this e-mail address. Returns false if there is no such account.
     ///
     /// # Errors
     /// When the database fails.
@@ -325,7 +325,7 @@ impl Accounts {
         self.forget(tx, user, &ended).await
     }
 
-    /// Commits the end of sessions and invalidates their cache entries on every replica.
+    /// Commits the end of sessions, invalidates their cache entries, and announces the ended sessions to every replica.
     async fn forget(&self, mut tx: Conn, user: Uuid, ended: &[EndedSession]) -> Result<(), AccountError> {
         let Inner { cache, realtime, .. } = &*self.0;
         let entries = ended.iter().map(|session| Stale::new(CacheType::Session, session.token.cache_id()));

@@ -17,7 +17,7 @@ use crate::tasks::ticks;
 /// messages were lost.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Signs out this replica's clients whose sessions have ended. Runs until the task is dropped.
+/// Signs out this replica's clients whose sessions have ended. Runs until the task is aborted.
 pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::SessionsEnded);
     // Postgres announces ended sessions too, in case the replica that ended one cannot reach Redis.
@@ -38,7 +38,7 @@ pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     }
 }
 
-/// The sessions in these invalidated entries that have connected clients.
+/// Of the sessions of connected clients, those whose cache entry is among these invalidated entries.
 fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
     let ended: HashSet<&str> = stale.iter().filter(|stale| stale.cache == CacheType::Session).map(|stale| &*stale.entry).collect();
     if ended.is_empty() {

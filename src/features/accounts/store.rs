@@ -171,7 +171,8 @@ pub async fn ended_among(conn: &mut Conn, ids: &[Uuid], idle: Duration) -> Resul
     Ok(conn.all(Query::SelectAuthSessions, select).await?.into_iter().map(|row| row.id).collect())
 }
 
-/// Deletes sessions past their lifetime, at most 1,000, so that the statement finishes within its time limit. Idle sessions remain.
+/// Deletes sessions past their lifetime, at most 1,000, so that the statement finishes within its time limit. Sessions that are only idle
+/// remain until their lifetime ends.
 pub async fn delete_expired_sessions(conn: &mut Conn) -> Result<u64, StoreError> {
     let delete = sqlx::query!(
         "DELETE FROM auth_sessions WHERE id IN (SELECT id FROM auth_sessions WHERE expires_at <= now() ORDER BY expires_at LIMIT 1000)"

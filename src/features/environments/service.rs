@@ -1,7 +1,7 @@
 //! The rules of environments; `mod.rs` lists them.
 //!
 //! A request stores the new status and the job that carries out the operation, in one transaction. `change` handles the job. `reconcile`
-//! handles changes in the driver that no request caused.
+//! handles changes of containers that no request caused.
 
 use std::sync::Arc;
 
@@ -220,7 +220,7 @@ impl Environments {
         store::lock(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)
     }
 
-    /// Creates the task that collects the logs of running environments.
+    /// Creates the follower that reads and stores the logs of running environments.
     #[must_use]
     pub fn follower(&self, config: &Config) -> Follower {
         let Parts { db, engine, realtime, metrics, .. } = self.parts();
@@ -244,7 +244,7 @@ impl Environments {
     }
 
     /// Updates the fleet's gauges of environments and sessions, deletes old closed sessions, and enqueues the reconcile job. Only one
-    /// replica at a time may call it.
+    /// replica at a time may call this function.
     ///
     /// # Errors
     /// When the database fails.

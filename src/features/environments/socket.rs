@@ -82,7 +82,7 @@ async fn unsubscribe(_: AppState, client: Client, Environment { environment_id }
     Ok(Done {})
 }
 
-/// Ends this replica's subscriptions to environments that no longer exist. Runs until the task is dropped.
+/// Ends this replica's subscriptions to environments that no longer exist. Runs until the task is aborted.
 pub async fn end_subscriptions(environments: Environments, realtime: Realtime) {
     let mut polls = ticks(POLL_INTERVAL);
     loop {

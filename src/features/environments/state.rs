@@ -61,7 +61,8 @@ impl Operation {
     pub const fn job(self, from: Status) -> Option<Self> {
         match (self, from) {
             (Self::Delete, Status::Deleting) => None,
-            // The start supersedes a stop that was accepted earlier. A restart does both.
+            // The start supersedes the stop in progress, so the container may still be running. A restart stops and starts
+            // the container.
             (Self::Start, Status::Stopping) => Some(Self::Restart),
             _ => Some(self),
         }

@@ -1,5 +1,5 @@
-//! Reports the engine's health to readiness. An unavailable engine degrades a replica, and makes it unready only if
-//! `READINESS_REQUIRES` names the environment driver.
+//! Checks the environment driver for the replica's readiness. While the driver is unavailable, the replica is degraded, or unready if
+//! `READINESS_REQUIRES` names the driver.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::tasks::ticks;
 
 const PING_EVERY: Duration = Duration::from_millis(500);
 
-/// Pings the engine. Runs until the task is dropped.
+/// Pings the engine. Runs until the task is aborted.
 pub async fn watch_engine(engine: Engine, health: Health) {
     let mut ticks = ticks(PING_EVERY);
     loop {

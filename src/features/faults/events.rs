@@ -1,4 +1,4 @@
-//! The events of fault injection: each writes a log line. The injection points count the injected faults.
+//! The events of fault injection: each writes a log line. Injected faults are counted where they take effect.
 
 use uuid::Uuid;
 

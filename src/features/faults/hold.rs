@@ -35,7 +35,7 @@ impl LastingEffects {
             self.0.entry(key_of(fault)).or_insert_with(|| {
                 let (left, injector) = (fault.expires_at - OffsetDateTime::now_utc(), injector.clone());
                 AbortOnDropHandle::new(tokio::spawn(async move {
-                    // This timeout ends the effect when the fault expires, even if the next poll is late.
+                    // This timeout ends the effect when the fault expires, even if the replica polls the faults late.
                     let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), effect.run(injector)).await;
                 }))
             });
@@ -77,7 +77,7 @@ impl Lasting {
     }
 }
 
-/// Allocates memory and writes to it, because only written memory is physical. The result is empty if the allocation fails.
+/// Allocates memory and writes to it, because unwritten memory occupies no physical memory. The result is empty if the allocation fails.
 fn touched(mebibytes: u32) -> Vec<u8> {
     let mut memory = Vec::new();
     let mebibyte = vec![1; MEBIBYTE];

@@ -1,7 +1,7 @@
 //! Fault injection by admins, to test alerts, runbooks and clients. It exists only where `FAULTS` is on.
 //!
-//! - A fault has one kind, affects one replica or all, and expires within an hour. The client chooses its identifier, so that requests can
-//!   be retried.
+//! - A fault has one kind, affects one replica or all, and expires within an hour. The client chooses the identifier of the fault, so that
+//!   it can retry the request.
 //! - Faults are stored in Postgres, and every replica polls them each second. While Postgres is unavailable, the last list stays in effect;
 //!   each replica expires faults by its own clock.
 //! - Most faults take effect at injection points outside this feature. [`fault_injection`](crate::fault_injection) lists these points and

@@ -51,7 +51,7 @@ pub struct Order {
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = percent, required = false)]
     percent: Option<u32>,
-    /// For `latency`, `error` and `panic`: template of the affected route. By default, every route is affected.
+    /// For `latency`, `error` and `panic`: template of the affected route. Default: all except health, metrics, login, assets and faults.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(example = "/api/projects/{id}", nullable = false)]
     route: Option<String>,
@@ -68,7 +68,7 @@ pub struct Order {
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = mebibytes, required = false)]
     mebibytes: Option<u32>,
-    /// For `database`: the table whose statements are affected. By default, every table is affected.
+    /// For `database`: the table whose statements are affected. Default: every table; some statements, such as health checks, are exempt.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(example = "projects", nullable = false)]
     table: Option<String>,

@@ -1,4 +1,4 @@
-//! The rules of faults; `mod.rs` lists them. `watch` puts faults into effect.
+//! Applies the rules of faults that `mod.rs` lists. `watch` puts faults into effect.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::db::{Conn, Db, StoreError};
 use crate::domain::validation::FieldError;
 use crate::fault_injection::{Fault, FaultInjector};
 
-/// Why a request on faults is refused.
+/// Why a request to the API of faults is refused or fails.
 #[derive(Debug, thiserror::Error)]
 pub enum FaultError {
     /// The fault does not exist or has ended.
@@ -56,7 +56,7 @@ impl Faults {
         &self.0.routes
     }
 
-    /// Lists the faults that have not expired, for all replicas.
+    /// Lists the unexpired faults of all replicas.
     pub(crate) async fn list(&self) -> Result<Vec<Fault>, FaultError> {
         Ok(store::all(&mut self.conn().await?).await?)
     }

@@ -17,7 +17,7 @@ use crate::tasks::ticks;
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Faults {
-    /// Applies faults to this replica. Returns when a fault of the kind `task` ends it.
+    /// Applies faults to this replica. Returns when a fault of the kind `task` ends this task.
     pub async fn watch(self) {
         let mut ticks = ticks(POLL_INTERVAL);
         let mut effects = LastingEffects::default();
@@ -57,7 +57,7 @@ fn is_active(fault: &Fault) -> bool {
     fault.expires_at > OffsetDateTime::now_utc()
 }
 
-/// Logs the faults that have started and ended.
+/// Logs the faults that have started, and the faults that have ended.
 fn log_changes(before: &[Fault], now: &[Fault]) {
     let is_among = |fault: &Fault, faults: &[Fault]| faults.iter().any(|other| key_of(other) == key_of(fault));
     for fault in before.iter().filter(|fault| !is_among(fault, now)) {

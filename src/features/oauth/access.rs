@@ -2,7 +2,8 @@
 //! user requests a refresh.
 //!
 //! On some platforms, a refresh token works only once. A replica therefore claims an account before it refreshes the account's tokens; if
-//! the replica dies, the claim expires. A started refresh continues if its caller is cancelled; otherwise the new tokens would be lost.
+//! the replica dies, the claim expires. A started refresh continues even if its caller is cancelled; otherwise the new tokens could be
+//! lost.
 
 use std::time::{Duration, Instant};
 

@@ -39,7 +39,7 @@ pub enum ProviderError {
         /// Time to wait before the next call, if the platform named one.
         after: Option<Duration>,
     },
-    /// The server rejected the code or the refresh token, or the service has neither.
+    /// The server rejected the code or the refresh token, or the service has no code or refresh token to send.
     #[error("the platform refused the grant")]
     GrantRefused,
     /// The server rejected this client or the request, or no valid request can be made. The configuration is probably wrong.

@@ -16,7 +16,7 @@ const PATH_LENGTH: usize = 512;
 /// Maximum number of characters of a handle, enough for every platform. Longer handles are truncated: a handle is only
 /// displayed.
 const HANDLE_LENGTH: usize = 200;
-/// Maximum length of a subject in bytes. `OpenID` Connect Core, 2, permits 255 ASCII characters.
+/// Maximum length of a subject in bytes. `OpenID` Connect Core, section 2, permits 255 ASCII characters.
 const SUBJECT_LENGTH: usize = 255;
 
 /// Status of a linked account.

@@ -172,7 +172,7 @@ async fn callback(
     let cookie = jar.get(&name).map(|cookie| cookie.value().to_owned());
     let answer = Answer { state: flow, code, issuer: iss, error };
     let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user, &caller).await;
-    // Keep the flow if the callback belongs to another tab's flow, was throttled, or failed in the database.
+    // Keep the flow's cookie if the callback belongs to another tab's flow or was throttled, or if the database failed.
     let is_usable = matches!(
         returned,
         Err(OauthError::State(StateError::Missing | StateError::Mismatch)

@@ -36,13 +36,13 @@ pub enum OauthError {
     ReturnTo,
     #[error(transparent)]
     State(#[from] StateError),
-    #[error("the platform did not grant consent: {0}")]
+    #[error("access was denied on the platform: {0}")]
     Denied(&'static str),
     #[error("the user who started the link is not signed in")]
     SignedInAsOther,
-    #[error("the identity is linked to another account")]
+    #[error("the identity is linked to another user")]
     IdentityTaken,
-    #[error("the account is linked to another identity of this platform")]
+    #[error("the user has already linked another identity of this platform")]
     PlatformTaken,
     #[error("the platform did not provide a verified e-mail address")]
     EmailUnverified,
@@ -98,7 +98,7 @@ pub struct Inner {
     pub(super) metrics: Metrics,
 }
 
-/// A started flow: the URL to which the browser is redirected, and the cookie that it keeps.
+/// A started flow: the URL to which the browser is redirected, and the cookie for the browser.
 pub struct Started {
     pub location: Url,
     pub cookie: String,
@@ -159,7 +159,7 @@ impl Oauth {
         self.platforms().get(platform).ok_or(OauthError::NoSuchPlatform)
     }
 
-    /// Starts a flow: a sign-in or, if `user` is given, linking an account on the platform to this user.
+    /// Starts a flow. If `user` is given, the flow links an account on the platform to this user; otherwise it signs a user in.
     pub(super) async fn start(
         &self,
         platform: Platform,
@@ -299,7 +299,7 @@ impl Oauth {
         }
     }
 
-    /// Lists the linked accounts of a user.
+    /// As [`Self::accounts`], with a connection from the pool.
     pub(crate) async fn linked(&self, user: Uuid) -> Result<Vec<Account>, OauthError> {
         Ok(self.accounts(&mut self.0.db.acquire().await?, user).await?)
     }
@@ -312,7 +312,8 @@ impl Oauth {
         store::of_user(conn, user).await
     }
 
-    /// Unlinks an account, unless the user could no longer sign in without it. A job revokes the account's tokens at the platform.
+    /// Unlinks an account. Fails if the user would then have no password and no linked account for signing in. A job revokes the account's
+    /// tokens at the platform.
     pub(super) async fn unlink(&self, user: Uuid, id: Uuid) -> Result<(), OauthError> {
         let Inner { db, accounts, queue, .. } = &*self.0;
         let mut tx = db.begin().await?;

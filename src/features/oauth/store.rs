@@ -49,7 +49,7 @@ pub struct StoredTokens {
     pub refresh: Option<Vec<u8>>,
 }
 
-/// Records the use of a state. Returns false if it has been used before.
+/// Records the use of the `state` of a flow. Returns false if this state has been used before.
 pub async fn note_callback(conn: &mut Conn, state_hash: &[u8], expires_at: OffsetDateTime) -> Result<bool, StoreError> {
     let insert =
         sqlx::query!("INSERT INTO oauth_callbacks (state_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", state_hash, expires_at);
@@ -147,7 +147,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<(Account, StoredTo
     Ok(Some((account.try_into()?, stored)))
 }
 
-/// Identifier of a user's account on a platform.
+/// Finds a user's linked account on a platform. Returns the `id` of its row, not the platform's identifier (`subject`).
 pub async fn find_id(conn: &mut Conn, user: Uuid, platform: Platform) -> Result<Option<Uuid>, StoreError> {
     let select = sqlx::query!("SELECT id FROM social_accounts WHERE user_id = $1 AND platform = $2", user, platform.name());
     Ok(conn.optional(Query::SelectSocialAccounts, select).await?.map(|row| row.id))
@@ -212,7 +212,7 @@ pub async fn expire(conn: &mut Conn, known: &StoredTokens) -> Result<(), StoreEr
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }
 
-/// Locks at most 100 active accounts with a token that the first key did not seal. `mark` identifies the first key.
+/// Locks at most 100 active accounts with a token that the first key of `TOKEN_KEYS` did not seal. `mark` identifies this key.
 pub async fn lock_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<StoredTokens>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, access_token, refresh_token FROM social_accounts

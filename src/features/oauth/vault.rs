@@ -46,9 +46,9 @@ impl Vault {
         Ok(Opened { access, refresh })
     }
 
-    /// Re-seals tokens that the first key did not seal, for a batch of active accounts, within the caller's transaction. If no key opens an
-    /// account's tokens, the account is marked as expired: its user must link it again. Returns the number of accounts, expired ones
-    /// included.
+    /// Seals the tokens of a batch of accounts again, with the first key, within the caller's transaction. The batch consists of active
+    /// accounts with a token that another key sealed. If no key opens an account's tokens, the account is marked as expired: its user must
+    /// link it again. Returns the number of accounts in the batch, expired ones included.
     pub async fn reseal(&self, tx: &mut Conn) -> Result<usize, StoreError> {
         let accounts = store::lock_sealed_otherwise(tx, self.0.mark()).await?;
         for stored in &accounts {

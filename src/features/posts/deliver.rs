@@ -48,8 +48,8 @@ impl Handler for DeliverPost {
 
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
-        // An attempt above the maximum only records that the one before it did not finish, usually because its replica died. The reason of
-        // an earlier attempt says more: keep it.
+        // Above the maximum, `reason` only says that the last attempt did not finish, usually because a replica died. A stored reason of
+        // an earlier attempt says more, so it is kept.
         let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
         if let Some((author, reason)) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
             let realtime = self.0.parts().realtime.clone();

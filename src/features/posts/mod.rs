@@ -1,8 +1,9 @@
 //! Posts: announcements of a published project on platforms, and the status of their delivery. Insights: figures of the author's accounts
 //! on platforms.
 //!
-//! - A post, its deliveries and their jobs are written in one transaction. Every accepted post is therefore delivered or fails with a
-//!   reason, whatever happens to the replica. Editors, owners and admins post with the platform accounts that they have linked.
+//! - A post, its deliveries and their jobs are written in one transaction. Every delivery of an accepted post therefore
+//!   succeeds, or fails with a reason, whatever happens to the replica. Editors, owners and admins post with the platform accounts that
+//!   they have linked.
 //! - A delivery ends once, as delivered or failed. If a platform is unavailable or busy, or sends an invalid response, the delivery is
 //!   attempted up to five times; a refusal is final. Every attempt sends the same text and the same idempotency key.
 //! - For an hour, Mastodon recognizes an idempotency key and does not publish the post again. Simulated platforms also recognize the key.
@@ -10,8 +11,8 @@
 //!   sends the post again. If the platform then recognizes a recently published text, it refuses the post. The delivery counts as failed,
 //!   with the platform's message, because the replica does not know whether the first post exists. If the platform does not recognize the
 //!   text, the post appears twice.
-//! - A delivery uses the account that is linked at the time of the attempt. Once a project is no longer published, its pending deliveries
-//!   fail. Deleting a project deletes its posts here, but not on the platforms.
+//! - A delivery uses the account that is linked at the time of the attempt. An attempt fails for good if the project is no longer
+//!   published. Deleting a project deletes its posts here, but not on the platforms.
 //! - The platforms' APIs are in [`platforms::api`](crate::platforms::api); the feature `oauth` keeps the tokens.
 
 mod deliver;

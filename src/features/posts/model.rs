@@ -128,7 +128,7 @@ impl NewPost {
     }
 }
 
-/// The data that an attempt needs.
+/// The data that an attempt to deliver a post needs.
 #[derive(Debug)]
 pub struct Announcement {
     pub author: Uuid,

@@ -184,7 +184,7 @@ impl Presence {
         change.is_some()
     }
 
-    /// Publishes local users to the other replicas, and handles the messages of those replicas. Runs until the task is dropped.
+    /// Publishes local users to the other replicas, and handles the messages of those replicas. Runs until the task is aborted.
     pub async fn share(self) {
         let mut signals = self.0.realtime.signals(Topic::Presence);
         let (mut publications, mut polls) = (ticks(PUBLISH_INTERVAL), ticks(POLL_INTERVAL));

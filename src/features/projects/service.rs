@@ -26,7 +26,7 @@ use crate::realtime::Realtime;
 /// Maximum number of slugs to try for a new project: first the slug of its name, then slugs with random endings.
 const SLUG_TRIES: usize = 5;
 
-/// Why a request on projects is refused.
+/// Why an operation on a project failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     /// The project does not exist, or the user must not learn that it does.
@@ -62,7 +62,7 @@ pub enum ProjectError {
     /// The slug of a published project cannot change.
     #[error("the project is published under another slug")]
     AlreadyPublished,
-    /// The idempotency key is in use, or belongs to a different request.
+    /// The idempotency key is in use, belongs to a different request, or could not be looked up.
     #[error(transparent)]
     Repeated(#[from] Refusal),
     /// The database failed.
@@ -131,7 +131,7 @@ impl Projects {
         &self.0.presence
     }
 
-    /// Returns the pairs `(users[i], projects[i])` without access: the project does not exist, or the user may not enter it.
+    /// Returns every pair `(users[i], projects[i])` in which the project does not exist, or the user may not enter it.
     pub(super) async fn outsiders_among(&self, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
         store::outsiders_among(&mut self.0.db.acquire().await?, users, projects).await
     }
@@ -352,8 +352,9 @@ impl Projects {
         self.0.cache.invalidate(tx, [Stale::new(CacheType::Project, id.to_string())]).await
     }
 
-    /// Invalidates every cache entry that depends on the project, the showcase included. If the project is published before or after the
-    /// change, `project` must be the published state.
+    /// Invalidates every cache entry that depends on the project, including those of the showcase. To publish a project, the caller passes
+    /// the state after the change; for any other change, the caller passes the state before it. If the project is published in
+    /// that state, its slug is part of the key of the showcase's entry.
     async fn invalidate_published(&self, tx: &mut Conn, project: &Project) -> Result<Invalidation, StoreError> {
         let stale = [Stale::new(CacheType::Project, project.id.to_string())].into_iter().chain(showcase::stale(project));
         self.0.cache.invalidate(tx, stale).await

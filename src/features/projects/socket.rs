@@ -50,10 +50,11 @@ async fn unsubscribe(_: AppState, client: Client, Subscription { project_id }: S
     Ok(Done {})
 }
 
-/// Ends this replica's subscriptions to projects and their environments when the user loses access. Runs until the task is dropped.
+/// Ends a client's subscriptions to a project and its environments when the client's user loses access. Handles the clients of this
+/// replica. Runs until the task is aborted.
 pub async fn watch_access(projects: Projects, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::AccessChanged);
-    // Also listens to Postgres, because a replica that cannot reach Redis sends no signal to other replicas.
+    // Cache invalidations come from Postgres. They are needed because a replica that cannot reach Redis sends no signal to other replicas.
     let mut invalidated = projects.invalidated();
     let mut polls = ticks(POLL_INTERVAL);
     loop {

@@ -110,7 +110,7 @@ pub async fn roster(conn: &mut Conn, id: Uuid) -> Result<Option<Roster>, StoreEr
     Ok(Some(Roster { project, members: members.collect::<Result<_, StoreError>>()? }))
 }
 
-/// Returns the pairs `(users[i], projects[i])` without access: the project does not exist, or the user may not enter it.
+/// Returns every pair `(users[i], projects[i])` in which the project does not exist, or the user may not enter it.
 pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT s.user_id AS "user_id!", s.project_id AS "project_id!"
@@ -232,7 +232,7 @@ pub async fn count_members(conn: &mut Conn, project: Uuid) -> Result<i64, StoreE
     Ok(conn.one(Query::SelectProjectMembers, count).await?.count)
 }
 
-/// Adds a member or changes its role. Returns the time when the account became a member.
+/// Adds a member, or changes a member's role. Returns the time when the account became a member.
 pub async fn put_member(conn: &mut Conn, project: Uuid, user: Uuid, role: Role) -> Result<OffsetDateTime, StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO project_members (project_id, user_id, role) VALUES ($1, $2, $3)

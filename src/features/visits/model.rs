@@ -1,4 +1,4 @@
-//! The reports that a browser may send. Names are label values; measurements must be plausible.
+//! The reports that a browser may send. Names become label values, so only listed names are accepted; measurements must be plausible.
 
 use std::ops::RangeInclusive;
 
@@ -42,7 +42,7 @@ const STATUSES: RangeInclusive<u16> = 200..=599;
 const NO_STATUS: u16 = 0;
 
 impl Report {
-    /// Schema of the reports, by kind.
+    /// Schema of a report, with alternatives by kind.
     pub fn schema() -> Schema {
         let pages = || one_of(PageRoute::MEMBERS.iter().map(|page| page.name()));
         let milliseconds = || number(MAX_MS);

@@ -148,9 +148,9 @@ impl Engine {
         self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL_FACTOR, self.0.driver.exec(environment, script)).await
     }
 
-    /// See [`Driver::terminal`]. Measures only the time to open the terminal, under the operation `exec`. Opening has the deadline of an
-    /// ordinary call, by default 10 s, and so fails before the 30 s at which `SlowDockerOperations` fires for `exec`. Terminals that open
-    /// too slowly are therefore reported by `HighDockerFailureRate`.
+    /// See [`Driver::terminal`]. Measures only the time to open the terminal, under the operation `exec`. Opening a terminal has the
+    /// deadline of an ordinary call (10 s by default). This deadline is shorter than the limit of `SlowDockerOperations` for `exec` (30 s),
+    /// so `HighDockerFailureRate` reports terminals that open too slowly.
     ///
     /// # Errors
     /// A [`DriverError`].

@@ -8,7 +8,7 @@ use crate::domain::Extension;
 pub struct Row {
     /// Display name.
     pub title: &'static str,
-    /// One sentence for users.
+    /// One or two short sentences for users.
     pub description: &'static str,
     pub install: Script,
     pub remove: Script,

@@ -1,4 +1,5 @@
-//! The handler of the job that installs or removes an extension. The desired state when the job runs decides between the two.
+//! The handler of the job that installs or removes an extension. When the job runs, the handler reads the desired
+//! state and acts on it.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -85,7 +86,7 @@ impl ChangeExtension {
     }
 }
 
-/// The last line of the script's output that is not blank. If there is none, the script's exit code.
+/// The last line of the script's output that is not blank, or a text with the exit code if every line is blank.
 fn reason(exit: &Exit) -> String {
     let last = exit.output.lines().rev().map(str::trim).find(|line| !line.is_empty());
     last.map_or_else(|| format!("the script exited with code {}", exit.code), str::to_owned)

@@ -22,7 +22,8 @@ pub fn job(environment: Uuid, extension: Extension) -> NewJob {
     NewJob::new(JobKind::ExtensionChange, &Change { environment, extension }).in_lane(lane(environment))
 }
 
-/// Enqueues a job for each extension that waits for its installation or removal. Called when the environment starts to run.
+/// Enqueues a job for each extension that waits for its installation or removal. Called when an operation has started the
+/// environment.
 pub async fn enqueue_wanted(tx: &mut Conn, queue: &Queue, environment: Uuid) -> Result<(), StoreError> {
     for install in store::of_environment(tx, environment).await? {
         if matches!(install.status, InstallStatus::Pending | InstallStatus::Removing) {

@@ -16,7 +16,8 @@ impl Environments {
         Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment).await?)
     }
 
-    /// Requests an extension. Retries one that failed.
+    /// Requests the installation of an extension, unless the extension is installed or waits for its installation. A failed extension is
+    /// installed again, and the new request replaces a pending removal.
     pub(super) async fn want(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Install, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;

@@ -86,8 +86,8 @@ pub async fn delete(tx: &mut Conn, environment: Uuid, extension: Extension) -> R
     tx.execute(Query::DeleteExtensionInstalls, delete).await.map(drop)
 }
 
-/// Adapts the rows to a new container, which has nothing installed: makes installed extensions pending again, and deletes those to be
-/// removed.
+/// Adapts the rows to a new container, which has nothing installed: makes installed extensions pending again, and deletes the rows of
+/// extensions that wait for their removal.
 pub async fn forget_installed(tx: &mut Conn, environment: Uuid) -> Result<(), StoreError> {
     let delete = sqlx::query!("DELETE FROM extension_installs WHERE environment_id = $1 AND status = 'removing'", environment);
     tx.execute(Query::DeleteExtensionInstalls, delete).await?;

@@ -1,4 +1,4 @@
-//! The events of logs: counts of lines, and log lines about claims.
+//! The events of environments' logs: counts their lines, notifies replicas of new lines, and writes to Vitrine's own log about claims.
 
 use uuid::Uuid;
 
@@ -7,8 +7,8 @@ use crate::domain::LogStream;
 use crate::metrics::Metrics;
 use crate::realtime::{Realtime, Topic};
 
-/// Counts stored lines, and dropped lines once a stored line reports their number. Notifies every replica, for the clients that follow
-/// these logs.
+/// Counts the stored lines and the dropped lines; `dropped` is the number of dropped lines that the stored lines report. Notifies every
+/// replica, for the clients that follow these logs.
 pub fn stored<'a>(
     metrics: &Metrics,
     realtime: &Realtime,

@@ -58,7 +58,7 @@ impl Live {
         Self(Arc::new(Inner { db, feeds: Mutex::default() }))
     }
 
-    /// Wakes feeds when a replica signals new entries. Runs until the task is dropped.
+    /// Wakes feeds when a replica signals new entries. Runs until the task is aborted.
     pub async fn receive_signals(self, realtime: Realtime) {
         let mut signals = realtime.signals(Topic::LogsGrown);
         loop {

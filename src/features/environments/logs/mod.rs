@@ -1,7 +1,7 @@
-//! The logs of environments: the output of containers and Vitrine's own messages about them, as numbered lines in bounded storage.
+//! The logs of environments: the output of containers and Vitrine's messages about the environment, as numbered lines in bounded storage.
 //!
-//! - One replica at a time follows the log of a running environment. Its *claim* on the log lasts ten seconds and is renewed every second.
-//!   If the replica dies, another one claims the log and continues at the stored position.
+//! - One replica at a time follows the log of a running environment. The replica's *claim* on the log lasts ten seconds and is renewed
+//!   every second. If the replica dies, another one claims the log and continues at the stored position.
 //! - Lines of output, their numbers and the reader's position are committed in one transaction, only by the holder of the claim. The
 //!   death of a replica therefore loses no line and stores none twice.
 //! - Readers wait for the writer, and the writer for the database. The engine keeps unread output. An outage of the database therefore does
@@ -9,7 +9,8 @@
 //! - Vitrine drops lines only when an environment writes more than `LOG_LINES_PER_SECOND` lines within one second of the engine's clock. A
 //!   line in the log reports the number of dropped lines.
 //! - The last `LOG_LINES_KEPT` lines are kept. Numbers are consecutive, so a gap tells a client that older lines were deleted.
-//! - A client that follows a log receives stored lines and then new ones. It can resume on any replica after the number of its last line.
+//! - A client that follows a log receives stored lines and then new ones. To resume on any replica, the client sends the number of the last
+//!   line that it received.
 
 mod claims;
 mod events;

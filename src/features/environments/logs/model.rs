@@ -18,7 +18,7 @@ pub struct Entry {
     pub stream: LogStream,
     /// Text of the line.
     pub line: String,
-    /// Time, by the clock of the line's origin.
+    /// Time by the engine's clock for output and for reports of dropped lines; by the database's clock for Vitrine's other lines.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }

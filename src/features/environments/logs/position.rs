@@ -57,7 +57,7 @@ impl Position {
         time_of(self.stdout.at.max(self.stderr.at))
     }
 
-    /// Distinguishes known lines from new ones among those returned since [`Self::since`].
+    /// Recognises known lines in the output that the engine returns for [`Self::since`].
     pub fn known(&self) -> Known {
         Known { stdout: self.stdout, stderr: self.stderr }
     }
@@ -92,7 +92,7 @@ impl Position {
     }
 }
 
-/// The already known lines, which come first among those returned.
+/// Recognises the lines that were already read. In each stream, the engine returns them before the new lines.
 #[derive(Debug)]
 pub struct Known {
     stdout: Mark,

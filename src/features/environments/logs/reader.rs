@@ -13,15 +13,15 @@ use super::position::Position;
 use crate::domain::LogStream;
 use crate::features::environments::driver::{DriverError, Engine, Lines};
 
-/// Delay before a container's output is requested again, after it has ended or the engine has failed.
+/// Delay before a container's output is requested again, after the output has ended or the engine has failed.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Dropped lines are reported after this time without output.
+/// Maximum time without output until dropped lines are reported.
 const REPORT_DELAY: Duration = Duration::from_secs(1);
 
 /// Called when the output of an environment ends although its status is running.
 pub type OnEnd = Arc<dyn Fn(Uuid) + Send + Sync>;
 
-/// The output that a reader must read. Every poll of the claims updates it.
+/// The part of the output that a reader must read. Every poll of the claims updates this value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// All output: the environment runs.

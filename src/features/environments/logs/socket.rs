@@ -1,4 +1,4 @@
-//! Logs over Socket.IO. A client that is subscribed to an environment receives its log, no faster than the client reads.
+//! Logs over Socket.IO. A client that is subscribed to an environment receives the environment's log, no faster than the client reads.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -8,7 +8,8 @@ use super::model::Entry;
 use crate::metrics::labels::EventOut;
 use crate::realtime::Client;
 
-/// Maximum total size, in bytes, of the lines in one event. A longer line has its own event. This limits the memory for a slow client.
+/// Maximum total size, in bytes, of the lines in one event. A longer line has its own event. The maximum bounds the memory
+/// that the queued events of a slow client use.
 const PIECE: usize = 64 << 10;
 
 #[derive(Serialize)]

@@ -118,7 +118,7 @@ pub async fn claim(conn: &mut Conn, driver: DriverName, term: Duration, limit: i
     Ok(claimed.collect())
 }
 
-/// Renews claims. Returns the claims that are still held, by follower, and whether their environments run.
+/// Renews claims. Returns, for the follower of each claim that is still held, whether the environment is running.
 pub async fn renew(conn: &mut Conn, claims: &[Claim], term: Duration) -> Result<HashMap<Uuid, bool>, StoreError> {
     let (environments, followers) = columns(claims);
     let update = sqlx::query!(
@@ -273,7 +273,7 @@ pub async fn push_out(tx: &mut Conn, additions: &[Addition<'_>], kept: i64) -> R
     tx.execute(Query::DeleteLogEntries, delete).await.map(drop)
 }
 
-/// Deletes the oldest entries up to a number, at most [`BITE`] of them. Returns how many.
+/// Deletes the oldest entries up to a number, at most [`BITE`] of them. Returns the number of deleted entries.
 pub async fn remove(conn: &mut Conn, environment: Uuid, to: i64) -> Result<u64, StoreError> {
     let delete = sqlx::query!(
         "DELETE FROM log_entries WHERE environment_id = $1
@@ -285,7 +285,8 @@ pub async fn remove(conn: &mut Conn, environment: Uuid, to: i64) -> Result<u64, 
     conn.execute(Query::DeleteLogEntries, delete).await
 }
 
-/// Reads a stored position. If it is missing or unreadable, reading starts with the oldest output that the engine still has.
+/// Decodes a stored position. If the position is missing or invalid, the replica follows the log from the oldest output that the engine
+/// still has.
 fn position(note: Option<Value>) -> Position {
     note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default()
 }

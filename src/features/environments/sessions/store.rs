@@ -76,7 +76,7 @@ pub async fn close(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
     conn.execute(Query::UpdateEnvSessions, update).await.map(drop)
 }
 
-/// Closes every session of an environment that no longer runs.
+/// Closes every session of an environment that stops or has stopped.
 pub async fn close_all(tx: &mut Conn, environment: Uuid) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE env_sessions SET status = 'closed', closed_at = now() WHERE environment_id = $1 AND status = 'active'",

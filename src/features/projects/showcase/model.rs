@@ -33,7 +33,7 @@ impl Entry {
         Moment { at: self.published_at, id: self.id }
     }
 
-    /// The entity tag of the entry. It contains the identifier, because another project may later have the same slug and version.
+    /// The entity tag of the entry. The tag contains the identifier, because another project may later have the same slug and version.
     #[must_use]
     pub fn tag(&self) -> String {
         format!("{}-{}", self.id.simple(), self.version)

@@ -32,7 +32,7 @@ impl Projects {
     /// # Errors
     /// When no such project is published, or the database fails.
     pub async fn published_as(&self, slug: &str) -> Result<Entry, ProjectError> {
-        // No project has an invalid slug, so an invalid slug needs no lookup.
+        // No project is published under an invalid slug, so an invalid slug needs no lookup.
         let slug = Slug::parse(slug).map_err(|_| ProjectError::NoSuchProject)?;
         let Inner { db, cache, .. } = self.inner();
         let load = async || store::published_as(&mut db.acquire().await?, slug.as_str()).await;
@@ -41,7 +41,7 @@ impl Projects {
     }
 }
 
-/// The cache entries that become stale when the project changes. A project that is not published has no such entries.
+/// The showcase's cache entries that become stale when the project changes. A project that is not published has none.
 pub fn stale(project: &Project) -> impl Iterator<Item = Stale> {
     let entries = project.is_published().then(|| [FIRST_PAGE.to_owned(), entry_id(&project.slug)]);
     entries.into_iter().flatten().map(|entry| Stale::new(CacheType::Showcase, entry))

@@ -7,7 +7,7 @@ use bollard::errors::Error;
 
 use super::super::DriverError;
 
-/// Maximum number of bytes logged of an engine's message.
+/// Maximum number of bytes of an engine's message that are logged.
 const WORDS_LIMIT: usize = 500;
 
 /// The status of the engine's response, if there was one.

@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use super::super::{DriverError, Exit, OUTPUT_LIMIT, Script};
 use super::error::not_running;
 
-/// Runs `$1`, unless `$2` names a program that does not exist. When the caller disconnects, the engine does not end the script, but it
-/// closes the standard input. The watcher then reads the end of the input and kills the process group: the script, its children and the
-/// watcher itself.
+/// Runs `$1`, unless `$2` names a program that does not exist. When the caller disconnects, the engine does not end this shell, but it
+/// closes the shell's standard input. The watcher then reads the end of the input and kills the process group: the shell, the script, its
+/// children and the watcher itself.
 const RUN: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     printf '%s is not in this image' "$2"
     exit 127

@@ -72,8 +72,8 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
             privileged: Some(false),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
-            // The engine's configuration determines the default of a container's IPC and cgroup namespaces. Its PID, mount and UTS
-            // namespaces are private by default.
+            // The engine's configuration determines whether a container's IPC and cgroup namespaces are private by default. The PID, mount
+            // and UTS namespaces always are.
             ipc_mode: Some("private".to_owned()),
             cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             network_mode: Some(network_name(namespace)),

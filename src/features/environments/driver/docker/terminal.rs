@@ -1,8 +1,9 @@
 //! Runs a program with a terminal in a container, until the program exits or the caller drops the terminal.
 //!
 //! The engine does not end a program when its client disconnects. If the program has a terminal, the engine does not even close the
-//! program's input. Therefore this module runs two programs: a guard without a terminal, whose input the engine always closes, and the
-//! program itself, which starts only while the guard runs. [`GUARD`] explains why the program never outlives its client.
+//! program's input. Therefore this module runs two programs: a guard without a terminal, whose input the engine closes when the client
+//! disconnects, and the program itself, which starts only while the guard runs. [`GUARD`] explains why the program never outlives its
+//! client.
 
 use std::pin::Pin;
 
@@ -22,7 +23,7 @@ use super::upgrade;
 
 /// Prints `missing` and exits if `$2` names a program that does not exist. Otherwise prints the PID of a child process that exits when
 /// the guard's input ends, and waits for that child. Then searches for the process whose command line contains the token `$1`, and ends
-/// the session of that process: by SIGHUP, and one second later by SIGKILL.
+/// all processes of its POSIX session: by SIGHUP, and one second later by SIGKILL.
 ///
 /// The search begins only after the child has exited. The first command of the script [`TERMINAL`] checks whether the child exists; at
 /// that time, a search can already find the script. If the child still exists, the later search finds the script. If the child does not

@@ -1,5 +1,5 @@
-//! The simulated driver. Containers are rows in Postgres, which every replica sees. Latencies, failures and log lines are derived from a
-//! seed, so that they are reproducible.
+//! The simulated driver. Containers are rows in Postgres, so that every replica sees all containers. Latencies, failures and log lines are
+//! derived from a seed, so that they are reproducible.
 
 mod editor;
 mod lines;

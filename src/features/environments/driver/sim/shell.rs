@@ -144,7 +144,7 @@ impl Shell {
     }
 }
 
-/// Converts line ends for a terminal, which needs a carriage return before each newline.
+/// Converts line endings for a terminal, which needs a carriage return before each newline.
 fn on_screen(text: &str) -> String {
     text.replace('\n', "\r\n")
 }

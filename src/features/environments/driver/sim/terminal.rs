@@ -1,5 +1,5 @@
-//! The terminal of a simulated shell. The output ends when the shell exits or after the container's run ends. A tmux session is simulated
-//! by a new shell, so it does not survive a reconnect.
+//! The terminal of a simulated shell. The output ends when the shell exits or after the container's run ends. A reconnect opens a new
+//! shell, even for tmux: a simulated tmux session does not survive a reconnect.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::shell::Shell;
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Capacity of the output queue. The shell waits while the queue is full.
 const OUTPUT_QUEUE: usize = 4;
-/// Bytes of input that are processed together, which bounds the size of a piece of output.
+/// Maximum number of input bytes that the shell processes at once. This limit also bounds the size of a piece of output.
 const MAX_INPUT: usize = 64;
 
 /// A piece of output.
