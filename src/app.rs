@@ -94,7 +94,8 @@ impl App {
         let accounts = Accounts::new(parts, &config)?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
-        // All features and the driver use this one client, so that their jobs together leave half of the connections to requests.
+        // All background work, of the features and of the driver, shares this client. The client uses at most half of the connections, so
+        // the other half is left to requests.
         let background = db.for_background();
         let parts = oauth::Parts {
             db: db.clone(),
@@ -272,7 +273,8 @@ impl Background {
                 None => false,
             }
         };
-        // Concurrently: a Socket.IO long poll stays in flight until its client is disconnected, and requests and jobs share one time limit.
+        // These steps run at the same time for two reasons: a Socket.IO long poll is a request that ends only when its client is
+        // disconnected, and the time limits of requests and of jobs must not add up.
         let (finished, (), ()) = tokio::join!(last_requests, realtime.drain(config.socket_drain), workers.leave(config.drain_timeout));
         follower.leave().await;
         tasks.end().await;

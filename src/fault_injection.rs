@@ -246,8 +246,8 @@ impl FaultInjector {
         self.inject(|effect| matches!(effect, Effect::Login {}).then_some(())).is_some()
     }
 
-    /// Injects at most one fault and counts it. Tries the unexpired faults that `answer` accepts, in order. Each takes effect with a
-    /// probability of its `percent`; the first that does ends the search.
+    /// Injects at most one fault and counts it. Tries the unexpired faults that `answer` accepts, in order, until one takes effect. The
+    /// probability that a tried fault takes effect is its `percent`.
     fn inject<T>(&self, answer: impl Fn(&Effect) -> Option<T>) -> Option<T> {
         let inner = self.0.as_ref()?;
         let faults = inner.faults.read();

@@ -39,7 +39,7 @@ impl Fleet {
     }
 
     /// Competes for the lease while this replica is ready, and does the fleet's work while it holds the lease. Runs until the task is
-    /// dropped.
+    /// aborted.
     pub async fn lead(self) {
         let mut rounds = ticks(ROUND);
         loop {
@@ -55,7 +55,7 @@ impl Fleet {
         self.report_nothing();
         let resigned = async { lease::release(&mut self.db.acquire().await?, LEASE, self.me).await };
         if let Err(error) = resigned.await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the lease; waiting for its expiry");
+            tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the lease; it will expire");
         }
     }
 

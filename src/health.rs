@@ -182,7 +182,7 @@ impl Health {
         self.0.metrics.service_ready.set(Dependency::All, 0.0);
     }
 
-    /// Migrates the schema as soon as Postgres is available, then checks Postgres and Redis. Runs until the task is dropped.
+    /// Migrates the schema as soon as Postgres is available, then checks Postgres and Redis. Runs until the task is aborted.
     pub async fn watch(self, db: Db, redis: RedisClient) {
         let mut pause = MIGRATE_PAUSE;
         while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {
@@ -210,7 +210,7 @@ impl Health {
         }
     }
 
-    /// Records that other sessions, usually a migrating replica, block the migration.
+    /// Records that other database sessions, usually those of a migrating replica, block the migration.
     fn wait_for_migration(&self, holders: &str) {
         self.explain(Dependency::Postgres, Some(format!("migration is waiting for {holders}").into()));
         self.note(Dependency::Postgres, Duration::ZERO, Err("migration_waiting"));

@@ -98,7 +98,7 @@ impl Heartbeat {
         FleetStatus { replicas, requests, sockets, served_by: self.0.name.clone() }
     }
 
-    /// Publishes and receives heartbeats. Runs until the task is dropped.
+    /// Publishes and receives heartbeats. Runs until the task is aborted.
     pub async fn beat(self) {
         let mut signals = self.0.realtime.signals(Topic::Heartbeat);
         let mut beats = ticks(INTERVAL);
@@ -114,7 +114,7 @@ impl Heartbeat {
     }
 
     fn handle(&self, signal: Value) {
-        // Ignores missed heartbeats, which are `null` here, and heartbeats of other versions that this version cannot parse.
+        // Ignores missed heartbeats, which are `null` here, and heartbeats that cannot be parsed, because another version sent them.
         let Ok(Beat { from, replica }) = serde_json::from_value(signal) else { return };
         let mut others = self.others();
         if from != self.0.realtime.replica() && (others.len() < MAX_REPLICAS || others.contains_key(&from)) {

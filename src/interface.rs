@@ -26,8 +26,8 @@ const BODY: [Code; 5] =
     [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
 /// Errors that the edge returns in place of a replica (`handle_errors` in the Caddyfile), as status and code.
 pub const EDGE: [(u16, &str); 4] = [(413, "payload_too_large"), (502, "bad_gateway"), (503, "unavailable"), (504, "gateway_timeout")];
-/// The code of the edge's other errors, except the 404 of internal routes. No operation lists these errors: a `default` response would
-/// make every status valid.
+/// The code of the edge's other errors, except the 404 of internal routes. No operation lists these errors: they could only be listed as
+/// a `default` response, which would make every status valid.
 pub const EDGE_DEFAULT: &str = "edge_error";
 
 /// Collections in which POST creates a resource, and the path of that resource. The field `id` of the response is the `{id}` in the path.
@@ -51,7 +51,7 @@ const CREATED: [(&str, &str); 4] = [
         (name = "posts", description = "Posts about published projects, their deliveries to platforms, and their engagement figures"),
         (name = "visits", description = "Page metrics and errors that browsers report"),
         (name = "faults", description = "Fault injection, to exercise alerts and runbooks. Requires `FAULTS` and the admin role"),
-        (name = "operations", description = "Health and version"),
+        (name = "operations", description = "Health, version and fleet status"),
     ),
     components(schemas(Problem)),
     modifiers(&Credentials)

@@ -9,9 +9,9 @@
 //! | [`interface`], [`api_docs`] | the `OpenAPI` description, and its pages |
 //! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |
 //! | [`features`] | the features of the service, one folder each |
-//! | [`domain`] | closed sets of words, validation, paging and versions, for models, services and stores |
+//! | [`domain`] | enums, validation, paging and versions, for models, services and stores |
 //! | [`http`] | problems, extractors, the layers of the router |
-//! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
+//! | [`db`], [`cache`] | Postgres and Redis, with metrics and time limits |
 //! | [`platforms`], [`sealing`] | clients of external platforms, and encryption of their tokens |
 //! | [`fault_injection`] | active faults, and the checks that injection points make |
 //! | [`metrics`] | the catalogue, labels and samplers |

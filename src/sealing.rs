@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_key_after_a_new_one_still_opens_its_texts_but_seals_none() {
+    fn an_old_key_listed_after_a_new_key_opens_old_texts_but_seals_no_new_ones() {
         let old = keyring(&[1]).seal("p", b"token");
         let both = keyring(&[2, 1]);
         assert_eq!(both.open("p", &old).unwrap(), b"token");

@@ -59,7 +59,7 @@ pub struct Parts {
     pub health: Health,
     /// The accounts service.
     pub accounts: Accounts,
-    /// The service for sign-in with platforms and linked accounts.
+    /// The service for linked accounts and for sign-in with a platform.
     pub oauth: Oauth,
     /// The projects service.
     pub projects: Projects,

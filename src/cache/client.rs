@@ -152,7 +152,7 @@ impl RedisClient {
         self.0.connection.read().is_some()
     }
 
-    /// Connects, pings and reconnects. Runs until the task is dropped.
+    /// Connects, pings and reconnects. Runs until the task is aborted.
     pub async fn keep_connected(self) {
         loop {
             let connection = self.0.connection.read().clone();
@@ -243,7 +243,8 @@ impl RedisClient {
         result
     }
 
-    /// Replaces the current connection with another one or none, if `may` accepts the current one's number.
+    /// Installs `connection`, or removes the current connection if `connection` is `None`. Does nothing unless `may` accepts the number of
+    /// the current connection.
     fn replace(&self, connection: Option<Numbered>, may: impl FnOnce(Option<u64>) -> bool) {
         let connected = connection.is_some();
         let mut current = self.0.connection.write();

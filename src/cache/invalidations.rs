@@ -50,19 +50,19 @@ impl Cache {
         Ok(Invalidation { cache: self.clone(), transaction, entries })
     }
 
-    /// Subscribes to the entries that changes on any replica invalidate.
+    /// Subscribes to invalidated entries, whichever replica made the change.
     #[must_use]
     pub fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
         self.invalidations.subscribe()
     }
 
-    /// Receives notifications of invalidations. Runs until the task is dropped.
+    /// Receives notifications of invalidations. Runs until the task is aborted.
     pub async fn listen(self) {
         let Inner { db, notified, .. } = &*self.invalidations.0;
         db.clone().listen(invalidations::CHANNEL, || notified.notify_one()).await;
     }
 
-    /// Reads and applies the invalidations. Runs until the task is dropped. The cache serves no entry before the second read: the first
+    /// Reads and applies the invalidations. Runs until the task is aborted. The cache serves no entry before the second read: the first
     /// read acquires the lease, and only a read with a lease permits serving.
     pub async fn follow(self) {
         let mut reader = Reader { applied: None, oldest: "0".to_owned(), seen: HashSet::new(), leased_until: None };
@@ -96,7 +96,7 @@ impl Cache {
         let Inner { db, replica, .. } = &*self.invalidations.0;
         let released = async { invalidations::leave(&mut db.acquire_reserved().await?, *replica).await };
         if let Err(error) = released.await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the cache lease; waiting for its expiry");
+            tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the cache lease; it will expire");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Redis as a read-through cache. Concurrent requests at a replica share the load of a missing entry; such a shared load is
-//! called a *flight*. An unavailable Redis never fails a request.
+//! called a *flight*. A request never fails because Redis is unavailable.
 //!
-//! Postgres is the only source of truth. A change records the entries that it invalidates in its own transaction
-//! (`cache/invalidations.rs`). Removing an entry leaves a *tombstone* in its place for longer than any load takes. A load that
+//! Postgres is the only source of truth. Each change records, in its own transaction, the entries that it
+//! invalidates (`cache/invalidations.rs`). Removing an entry leaves a *tombstone* in its place for longer than any load takes. A load that
 //! began before the change finds the tombstone and loads again, so it can neither store nor return the stale value.
 //! If Redis did not accept a removal, the removal runs before this replica uses Redis again.
 
@@ -39,12 +39,12 @@ const TOMBSTONE_MARK: char = '!';
 const REMOVE: &str = "local found = redis.pcall('GET', KEYS[1])
 if type(found) == 'string' and string.sub(found, 1, #ARGV[1]) == ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
-/// Maximum number of attempts to load and store a value that keeps changing. After them, one more load is returned but not stored,
-/// because the entry may never be stable.
+/// Maximum number of attempts to load and store a value, which may never stop changing. After the last attempt, the value is loaded
+/// once more and returned without being stored.
 const MAX_LOADS: u32 = 3;
 /// Maximum number of completed flights whose values are kept in memory.
 const FLIGHTS: u64 = 10_000;
-/// Lifetime of the value of a completed flight when all callers have disconnected, so that none of them removes the value.
+/// Lifetime of the value of a completed flight. Normally a caller removes the value; this limit applies if all callers have disconnected.
 const FLIGHT_MEMORY: Duration = Duration::from_secs(1);
 
 impl CacheType {

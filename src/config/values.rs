@@ -1,4 +1,4 @@
-//! The types of variables, and how their text is parsed.
+//! The types of the configuration variables, and the functions that parse the variables' texts.
 
 use std::str::FromStr;
 use std::time::Duration;

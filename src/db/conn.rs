@@ -1,7 +1,7 @@
 //! A connection whose statements are measured and have a deadline. It differs from sqlx in one point. After a cancelled statement or
-//! a timeout, or when a transaction is still open on drop, sqlx keeps the connection's place in the pool until Postgres answers, so
-//! a hung database could exhaust the pool. This module closes the connection after a cancelled statement or a timeout. It rolls back
-//! an open transaction, and closes the connection only if that fails or takes too long.
+//! a missed deadline, or when a transaction is still open on drop, sqlx keeps the connection's place in the pool until Postgres answers,
+//! so a hung database could exhaust the pool. This module closes the connection after a cancelled statement or a missed deadline. On drop,
+//! it rolls back an open transaction, and closes the connection only if the rollback fails or takes too long.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,8 @@ pub struct Conn {
     connection: Option<PoolConnection<Postgres>>,
     /// For background work: the permit that bounds its connections.
     share: Option<OwnedSemaphorePermit>,
-    /// The connection must not return to the pool: a statement has begun and has not ended, or the last one failed as
-    /// [`StoreError::Unavailable`].
+    /// True while the connection must not return to the pool, because a statement has begun and has not ended, or because the last
+    /// statement failed as [`StoreError::Unavailable`].
     busy: bool,
     in_transaction: bool,
     /// Callbacks to run after the commit.

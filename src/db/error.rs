@@ -25,8 +25,8 @@ pub enum StoreError {
 /// Converts the text of a column.
 ///
 /// # Errors
-/// When `parse` does not know the text, for example because a newer replica wrote it. A default instead of the text could wrongly grant
-/// or deny access.
+/// When `parse` does not know the text, for example because a newer replica wrote it. A default value instead of an error could
+/// wrongly grant or deny access.
 pub fn known<T>(column: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
     parse(text).ok_or_else(|| StoreError::from(sqlx::Error::Decode(format!("unknown {column} {text}").into())))
 }

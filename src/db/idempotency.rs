@@ -1,6 +1,6 @@
-//! Idempotency keys: the result of a request is stored under the client's key, in the transaction of its effect, for
-//! [`KEEP`]. Services choose which requests are idempotent, and end their transactions with [`Conn::commit_idempotent`].
-//! `http::precondition` reads the header.
+//! Idempotency keys: the transaction that has the effect of a request also stores the request's result under the client's key. Results
+//! are kept for the duration [`KEEP`]. Services choose which requests are idempotent, and end their transactions with
+//! [`Conn::commit_idempotent`]. `http::precondition` reads the header.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,9 +45,9 @@ pub enum Refusal {
 }
 
 impl IdempotentRequest {
-    /// Identifies a request. Keys of different scopes are independent: `scope` is the user's id or, before there is one, an id
-    /// derived from the request. `key` is the client's key, `operation` the kind of the request, and `body` everything else that
-    /// determines its effect.
+    /// Identifies a request. Keys of different scopes are independent: `scope` is the user's id or, for a request without a signed-in
+    /// user, an id derived from the request. `key` is the client's key, and `operation` is the kind of the request. `body` has the other
+    /// values that must be the same when the request is repeated; passwords are left out.
     #[must_use]
     pub fn new(scope: Uuid, key: String, operation: &str, body: &impl Serialize) -> Self {
         let mut hash = Sha256::new();

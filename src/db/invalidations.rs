@@ -1,10 +1,10 @@
 //! The rows that invalidate cached entries. The transaction of a change writes them, and every replica reads them.
 //! `cache/invalidations.rs` applies them; `docs/adr/0018-revocation.md` explains why they are rows.
 //!
-//! Transactions do not commit in the order of their numbers, so a reader of "all rows after the last one" would miss some. A reader
-//! therefore keeps `oldest`: the number of the oldest transaction that was still running at its last read. Every transaction whose rows
-//! this read missed has that number or a higher one, so the next read starts there. The reader also keeps the snapshot of its last read:
-//! the next read reports it as applied.
+//! Transactions do not commit in the order of their numbers, so a reader that continues after the highest number it has read would miss
+//! rows. A reader therefore keeps `oldest`: the number of the oldest transaction that was still running at its last read. Every
+//! transaction whose rows this read missed has that number or a higher one, so the next read starts there. The reader also keeps the
+//! snapshot of its last read: the next read reports it as applied.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use sqlx::postgres::{PgListener, PgPool};
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Calls `wake` after each notification on the channel, after each new connection, and after each probe. Runs until the task is dropped.
+/// Calls `wake` after each notification on the channel, after each new connection, and after each probe. Runs until the task is aborted.
 pub(super) async fn listen(pool: &PgPool, channel: &str, deadline: Duration, wake: impl Fn() + Send + Sync) {
     loop {
         let Err(error) = listen_once(pool, channel, deadline, &wake).await;

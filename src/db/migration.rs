@@ -53,12 +53,12 @@ impl Db {
         }
     }
 
-    /// Reports the sessions that block `backend`, until the future is dropped.
+    /// Reports the sessions that block the session with the process ID `backend`, until the future is dropped.
     async fn watch_waits(&self, backend: i32, on_wait: impl Fn(&str) + Send + Sync) -> Infallible {
         let mut reported = String::new();
         loop {
             tokio::time::sleep(POLL_INTERVAL).await;
-            // A failure of this check does not fail the migration.
+            // If this check fails, the migration continues.
             if let Ok(holders) = self.holders(backend).await
                 && !holders.is_empty()
                 && holders != reported
@@ -70,7 +70,7 @@ impl Db {
         }
     }
 
-    /// Application names of the sessions that block `backend`; empty if there are none.
+    /// Application names of the sessions that block the one with the process ID `backend`; empty if there are none.
     async fn holders(&self, backend: i32) -> Result<String, StoreError> {
         let mut conn = self.acquire_reserved().await?;
         let select = sqlx::query!(

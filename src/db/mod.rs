@@ -29,7 +29,8 @@ use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
-/// Time for the network, added to the statement timeout. The connection is closed when their sum has passed without a result.
+/// Time added to the statement timeout, which Postgres enforces, and to the acquire timeout, which the pool enforces. So Postgres or the
+/// pool normally reports the timeout. When the statement timeout and this margin have passed without a result, the connection is closed.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
 /// Maximum time for which a transaction may be idle, so that a frozen or disconnected replica releases its locks. It is well below
 /// the lease of a job.
@@ -103,8 +104,9 @@ impl Db {
     /// Takes a connection from the pool.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when none is free or can be opened within `DATABASE_ACQUIRE_TIMEOUT`; [`StoreError::Timeout`] when the
-    /// pool does not report this in time. The wait of background work for its half of the pool has no limit.
+    /// [`StoreError::Unavailable`] when none becomes free or is opened within `DATABASE_ACQUIRE_TIMEOUT`; [`StoreError::Timeout`] when,
+    /// shortly after that time, the pool has returned neither a connection nor this error. Background work first waits for its half of the
+    /// pool, without a limit.
     pub async fn acquire(&self) -> Result<Conn, StoreError> {
         if self.faults.bypasses_pool() {
             return self.acquire_reserved().await;
@@ -149,13 +151,13 @@ impl Db {
     /// Takes the reserved connection outside the pool, for short work that must succeed even while the pool is exhausted.
     ///
     /// # Errors
-    /// As [`Self::acquire`].
+    /// [`StoreError::Unavailable`] when the connection does not become free or is not opened within `DATABASE_ACQUIRE_TIMEOUT`.
     pub async fn acquire_reserved(&self) -> Result<Conn, StoreError> {
         let connection = self.probe.acquire().await.map_err(StoreError::from)?;
         Ok(self.conn(connection, None))
     }
 
-    /// Reports the pool's connections. Runs until the task is dropped.
+    /// Reports the pool's connections. Runs until the task is aborted.
     pub async fn sample(self) {
         let mut ticks = tokio::time::interval(SAMPLE_EVERY);
         let gauge = &self.metrics.db_connection_pool_size;
@@ -169,8 +171,7 @@ impl Db {
     }
 
     /// Calls `wake` after each notification on a channel, and sometimes without one, because a notification may have been lost. Runs
-    /// until the task is dropped.
-    /// Only one task may listen, because there is only one connection for it.
+    /// until the task is aborted. Only one task may listen, because there is only one connection for it.
     pub async fn listen(self, channel: &str, wake: impl Fn() + Send + Sync) {
         listen::listen(&self.listening, channel, self.deadline, wake).await;
     }

@@ -1,8 +1,8 @@
-//! Terms that models, services and stores share: closed sets of words, validation, paging, versions. No HTTP, SQL or Redis here;
+//! Terms that models, services and stores share: enums, validation, paging, versions. No HTTP, SQL or Redis here;
 //! `http` maps these types to requests and responses, and `metrics` to labels. A term of one feature belongs in the feature's
 //! `model.rs`.
 
-/// Declares a closed set of words: one line per member with its name in the API, in the database and in metrics.
+/// Declares an enum: one line per member, with the member's name in the API, in the database and in metrics.
 macro_rules! string_enum {
     ($(#[$meta:meta])* $set:ident { $($member:ident $name:literal,)+ }) => {
         $(#[$meta])*

@@ -106,13 +106,13 @@ pub enum InvalidPage {
     /// The page size is out of range.
     #[error("limit must be 1 to {MAX_LIMIT}")]
     Limit,
-    /// The cursor does not decode, or is one of another kind of list.
+    /// The cursor does not decode, or belongs to another kind of list.
     #[error("the cursor is invalid")]
     Cursor,
 }
 
 impl<P: Cursor> PageRequest<P> {
-    /// Validates the page size and the encoded cursor; without them the first page of the default size.
+    /// Validates the page size and the encoded cursor. The default is the first page, with [`DEFAULT_LIMIT`] items.
     ///
     /// # Errors
     /// See [`InvalidPage`].

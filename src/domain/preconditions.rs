@@ -31,8 +31,8 @@ impl Conditions {
         self.admit(version) && !self.client_has(version)
     }
 
-    /// Whether `If-Match` allows a read of this version. When [`Self::client_has`] returns true, the response
-    /// needs no body.
+    /// Whether `If-Match` allows a read of this version. Before a response to an allowed read, check [`Self::client_has`], too: if
+    /// it returns true, the response needs no body.
     #[must_use]
     pub fn admit(&self, version: impl Display) -> bool {
         self.if_match.as_ref().is_none_or(|tags| tags.matches_strongly(version))

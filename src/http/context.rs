@@ -1,4 +1,4 @@
-//! The current request, in a task-local variable. Problems and their log lines read it.
+//! The current request, in a task-local variable. `ApiError` reads this variable for problems and their log lines.
 
 use axum::http::{HeaderValue, Uri};
 

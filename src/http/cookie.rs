@@ -12,8 +12,8 @@ pub fn name(config: &Config, base: &str) -> String {
     format!("{prefix}{base}")
 }
 
-/// Builds a cookie that lasts for the browser session unless the caller sets an expiry. `SameSite=Lax` and not `Strict`: when a
-/// platform redirects the browser back after a sign-in, the browser must send the cookies.
+/// Builds a cookie that lasts for the browser session unless the caller sets an expiry. `SameSite` is `Lax` and not `Strict`, because the
+/// browser must send the cookies when a platform redirects it back after a sign-in.
 #[must_use]
 pub fn cookie(config: &Config, base: &str, value: String) -> Cookie<'static> {
     Cookie::build((name(config, base), value)).path("/").http_only(true).secure(config.secure()).same_site(SameSite::Lax).build()

@@ -1,5 +1,5 @@
-//! The injection point for faults in HTTP: the innermost layer around the handlers. The outer layers measure, catch, time-limit
-//! and report an injected failure as if the handler had failed.
+//! The injection point for faults in HTTP: the innermost layer around the handlers. The outer layers treat an injected delay or failure
+//! like one of the handler: they measure and report it, catch a panic, and apply the request timeout.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use super::error::{ApiError, Code};
 use crate::fault_injection::{Failure, FaultInjector, exempt, is_exempt_route};
 
-/// Injects the active faults that target this route. Exempts the routes of [`is_exempt_route`], and requests that match no route, because
-/// they have no handler that could fail.
+/// Injects the active faults that target this route. Exempts the routes of [`is_exempt_route`]. Requests that match no route are exempt,
+/// too, because they have no handler that could fail.
 ///
 /// # Panics
 /// When an active fault injects a panic.

@@ -82,7 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequiredConditions {
 pub struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
-    /// The request with this key, if the client sent one; see [`IdempotentRequest::new`].
+    /// The idempotent request with this key; `None` if the client sent no key. See [`IdempotentRequest::new`].
     #[must_use]
     pub fn request(self, scope: Uuid, operation: &str, body: &impl Serialize) -> Option<IdempotentRequest> {
         self.0.map(|key| IdempotentRequest::new(scope, key, operation, body))

@@ -88,7 +88,8 @@ impl Workers {
         }
     }
 
-    /// Stores the outcome, and retries until this succeeds. `result` is `None` if the attempt was aborted because the replica shuts down.
+    /// Stores the outcome; retries while the database fails. Returns `Lost` if the lease has been lost. `result` is `None` if the attempt
+    /// was aborted because the replica shuts down.
     async fn conclude(&self, job: &Job, result: Option<&Result<(), Failure>>, sure_until: Instant) -> JobOutcome {
         loop {
             match self.store(job, result).await {

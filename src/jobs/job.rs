@@ -1,4 +1,4 @@
-//! A leased job, and the ways in which an attempt at it can fail. The modules beside this one lease, attempt and end jobs.
+//! A leased job, and the ways in which an attempt at it can fail. The code that leases, attempts and ends jobs is in the sibling modules.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,14 +31,14 @@ impl Job {
         self.kind
     }
 
-    /// Attempts so far, including this one and those whose replica died. Beyond [`MAX_ATTEMPTS`](super::MAX_ATTEMPTS) the job is
-    /// not attempted, but becomes a dead letter.
+    /// Attempts so far, including this one and those whose replica died. If the number is above
+    /// [`MAX_ATTEMPTS`](super::MAX_ATTEMPTS), the job becomes a dead letter without a call of [`Handler::run`](super::Handler::run).
     #[must_use]
     pub fn attempt(&self) -> i32 {
         self.attempt
     }
 
-    /// The payload of [`NewJob::new`](super::NewJob::new).
+    /// The payload that was passed to [`NewJob::new`](super::NewJob::new).
     ///
     /// # Errors
     /// [`Failure::Permanent`] when the payload does not parse as `T`.

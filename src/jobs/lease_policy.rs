@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// Maximum delay that a called service may request: such services are not trusted.
+/// Maximum for the delay that an external service requests. A longer delay is shortened, because external services are not trusted.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The durations that workers use.

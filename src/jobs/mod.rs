@@ -130,7 +130,8 @@ pub trait Handler: Send + Sync + 'static {
     /// that effect. A panic is a failed attempt.
     async fn run(&self, job: &Job) -> Result<(), Failure>;
 
-    /// Records why the job will be retried, for users who wait for its effect, in the transaction that puts the job back.
+    /// Records the reason for the retry, so that users who wait for the job's effect can see it. Runs in the transaction that puts the
+    /// job back.
     async fn put_back(&self, _job: &Job, _tx: &mut Conn, _reason: &str) -> Result<(), StoreError> {
         Ok(())
     }

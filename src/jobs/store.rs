@@ -1,7 +1,7 @@
 //! The statements on `jobs`. The parent module explains the semantics.
 //!
-//! Statistics of `jobs` describe an almost empty queue. With the condition `died_at IS NULL`, Postgres therefore expects at most one row,
-//! and reads the whole queue to find the jobs of a lane. Statements on a lane use the equivalent condition
+//! The planner's statistics describe an almost empty queue. With the condition `died_at IS NULL`, Postgres therefore expects at most one
+//! row, and reads the whole queue to find the jobs of a lane. Statements on a lane use the equivalent condition
 //! `coalesce(died_at, 'infinity') = 'infinity'` instead. The indexes of unfinished jobs do not match this condition, so Postgres uses
 //! `jobs_in_lane_idx`.
 
@@ -141,7 +141,7 @@ pub async fn give_back(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
     Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
 }
 
-/// Gives back every job of a lease for which the replica received no answer to [`lease`], without counting an attempt.
+/// Gives back every job of a lease, without counting an attempt. The replica calls this if it received no result from [`lease`].
 pub async fn give_back_all(conn: &mut Conn, lease: Uuid) -> Result<(), StoreError> {
     let update = sqlx::query!("UPDATE jobs SET lease_id = NULL, lease_until = NULL, attempts = attempts - 1 WHERE lease_id = $1", lease);
     conn.execute(Query::UpdateJobs, update).await.map(drop)

@@ -93,7 +93,7 @@ impl Workers {
         if unconfirmed_lease.lock().is_some() {
             let given_back = async { self.release_unconfirmed(&mut db.acquire().await?).await };
             if let Err(error) = given_back.await {
-                tracing::debug!(error = &error as &dyn Error, "failed to give back an unconfirmed lease; waiting for its expiry");
+                tracing::debug!(error = &error as &dyn Error, "failed to give back an unconfirmed lease; it will expire");
             }
         }
     }
@@ -119,7 +119,7 @@ impl Workers {
             let work = async move {
                 workers.attempt(&job, requested_at).await;
                 drop(slot);
-                // Another job may be waiting for this slot, or for the end of this job in its lane.
+                // Another job may be waiting for this slot, or a later job of the same lane for the end of this job.
                 queue.wake();
             };
             running.spawn(work.instrument(span));

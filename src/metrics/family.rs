@@ -135,8 +135,9 @@ impl Block {
         Self { recorder, has_changed: AtomicBool::new(true), text: Mutex::default() }
     }
 
-    /// Marks the block as changed. Call it after the change, so that the render that clears the flag sees the change. This must be a swap:
-    /// after plain stores by several threads, a render would synchronize only with the last store and could miss the other changes.
+    /// Marks the block as changed. Callers first change the series and then call this method, so that the render that clears the flag sees
+    /// the change. The method must swap the flag, not store it: after plain stores by several threads, a render would synchronize only with
+    /// the last store and could miss the other changes.
     fn changed(&self) {
         self.has_changed.swap(true, Ordering::Release);
     }

@@ -1,6 +1,6 @@
 //! The HTTP metrics layer. The only layer outside of it identifies requests and checks their `Host`. The metrics layer measures every
 //! request that passes this check, including those that end with a panic, a timeout, a rejection or a disconnect of the client. `handles`
-//! defines the label domain; `received` counts the bytes of request bodies.
+//! defines the label values; `received` counts the bytes of request bodies.
 
 mod handles;
 mod received;
@@ -36,8 +36,8 @@ const BODY_FAILED: u16 = 500;
 pub struct HttpLayer(Arc<Handles>);
 
 impl HttpLayer {
-    /// Creates, at zero, every series that requests to the operations can produce. `answered` counts all requests, too: the service
-    /// cannot read its own series.
+    /// Creates, at zero, every series that requests to the operations can produce. The layer also counts every request in `answered`,
+    /// because the service cannot read its own series.
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation], classes: Classes, answered: Arc<AtomicU64>) -> Self {
         Self(Arc::new(Handles::new(metrics, operations, classes, answered)))
@@ -78,7 +78,8 @@ where
 }
 
 pin_project! {
-    /// Waits for the head of the response. If it is dropped before the head is ready, it records a disconnect of the client.
+    /// Waits for the head of the response. If this future is dropped before the head is ready, its measurement records that the client
+    /// disconnected.
     pub struct MeasuredFuture<F> {
         #[pin]
         inner: F,

@@ -1,4 +1,4 @@
-//! Metrics that are sampled on a timer or on each scrape, as opposed to recorded on an event.
+//! Metrics that are sampled on a timer or on each scrape, not recorded when an event occurs.
 
 pub mod process;
 pub mod runtime;

@@ -20,7 +20,7 @@ use crate::state::AppState;
 pub struct LoginQuery {
     /// Path to go to after the sign-in.
     next: Option<String>,
-    /// Present after a sign-out on all devices, and when an open page learns that its session has ended. The value is ignored.
+    /// Present after a sign-out on all devices, and after an open page received the event `logout`. The value is ignored.
     ended: Option<String>,
     /// Present after a registration. The value is ignored.
     registered: Option<String>,

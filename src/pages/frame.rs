@@ -82,7 +82,8 @@ impl FromRequestParts<AppState> for Frame {
     }
 }
 
-/// The frame of a page that requires a session. Without a session, the client is redirected to the sign-in page, and from there back.
+/// The frame of a page that requires a session. Without a session, the client is redirected to the sign-in page. The sign-in then
+/// redirects the client to the requested page.
 pub struct StudioFrame {
     pub frame: Frame,
     pub user: User,

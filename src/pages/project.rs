@@ -24,7 +24,7 @@ const ENVIRONMENTS: i64 = 100;
 pub struct Rights {
     /// Change the project and its contents.
     pub change: bool,
-    /// Manage members and the showcase, and delete the project.
+    /// Manage members, publish the project in the showcase, and delete the project.
     pub manage: bool,
 }
 

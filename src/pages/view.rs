@@ -29,7 +29,8 @@ impl From<Environment> for EnvironmentView {
 }
 
 impl EnvironmentView {
-    /// Whether the status is one of `statuses`, a list separated by spaces. Templates use this to hide elements of other statuses.
+    /// Whether the status is one of `statuses`, a list separated by spaces. Templates use this to hide elements that are for other
+    /// statuses.
     pub fn is(&self, statuses: &str) -> bool {
         statuses.split(' ').any(|status| status == self.status)
     }

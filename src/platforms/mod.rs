@@ -1,7 +1,7 @@
 //! The configured platforms: their settings, an HTTP client with metrics and limits, and adapters for the platforms' own APIs.
 //!
 //! Sign-in, linked accounts, tokens and posts belong to the features `oauth` and `posts`. To add a platform, add a variant to
-//! [`Platform`], its API to [`api`], and a table to the file that `PLATFORMS_FILE` names.
+//! [`Platform`], its API to [`api`], its abilities to the checks in `settings.rs`, and a table to the file that `PLATFORMS_FILE` names.
 
 pub mod api;
 mod client;

@@ -1,5 +1,5 @@
-//! Admission of clients: the service authenticates a client before it confirms the connection, so it never handles an event of an
-//! unauthenticated client.
+//! Admission of clients: the service confirms a connection only after it has authenticated the client, so no handler receives an event
+//! of an unauthenticated client.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::http::{ApiError, Code};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, Limiter, SocketError};
 
-/// Authenticates a connection by its token or by the headers of the request that opened it.
+/// Authenticates a connection by the token in its `auth` payload, or else by the headers of the request that opened it.
 pub type Admission = Arc<dyn Fn(HeaderMap, Option<String>) -> BoxFuture<'static, Result<Identity, ApiError>> + Send + Sync>;
 
 /// The `auth` payload that a client may send when it connects.
@@ -89,7 +89,7 @@ async fn connect(socket: SocketRef, payload: AuthPayload, dispatcher: Dispatcher
 }
 
 /// Authenticates the client a second time. If the session ended after the first authentication, but before the socket joined the
-/// session's room, the sign-out of that room has missed this socket.
+/// session's room, [`Realtime::log_out`] did not find this socket in the room.
 async fn authenticate_again(socket: SocketRef, payload: AuthPayload, realtime: Realtime, admission: Admission) {
     let headers = socket.req_parts().headers.clone();
     let Some(client) = realtime.client_of(socket) else { return };

@@ -1,4 +1,4 @@
-//! The state of each connected socket: identity, rate limits, background work and the reason of its disconnection. The state ends
+//! The state of each connected socket: identity, rate limits, background work and the reason for its disconnection. The state ends
 //! with the socket. This file also limits the connections per network and account.
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, SocketError, Transport};
 use crate::server::HangUp;
 
-/// Burst of events, in seconds of the permitted rate.
+/// A client may send as many events at once as the permitted rate allows in this many seconds.
 const BURST: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
 /// Flood factor: a websocket is closed when its events above the permitted rate exceed this multiple of that rate.
 const FLOOD_FACTOR: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");

@@ -35,8 +35,8 @@ impl Realtime {
             }
         };
         let _in_time = tokio::time::timeout(CLOSE_LIMIT, gone).await;
-        // Polling clients have no connection of their own to close, so their polls are answered now. The library does not call
-        // the disconnect handler for them.
+        // A polling client has no connection of its own to close. Closing Socket.IO answers the client's open poll instead, but the
+        // library does not call the disconnect handler for such a client.
         let rest = self.clients();
         self.close().await;
         for client in rest {

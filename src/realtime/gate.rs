@@ -21,7 +21,7 @@ use crate::server::HangUp;
 /// The path of Socket.IO.
 pub const PATH: &str = "/socket.io/";
 
-/// Headers that are read after these checks: credentials by the admission, the others by the library.
+/// Headers that are read after these checks. The authentication of the client reads the first two, and the library reads the others.
 const READ_LATER: [HeaderName; 6] = [AUTHORIZATION, COOKIE, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
 /// Refuses requests from pages of other sites.
@@ -33,7 +33,7 @@ pub async fn check_origin(State((own_pages, metrics)): State<(OriginLayer, Metri
     next.run(request).await
 }
 
-/// Admits a request, or answers with the reason of the refusal.
+/// Admits a request, or answers with the reason for the refusal.
 pub async fn admit(State(realtime): State<Realtime>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
     let Inner { config, metrics, .. } = &*realtime.0;
     if let Err((error, reason)) = inspect(&realtime, network, &mut request) {

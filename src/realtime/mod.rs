@@ -80,7 +80,7 @@ pub struct Realtime(Arc<Inner>);
 
 struct Inner {
     io: SocketIo,
-    /// Mounted only on the path of Socket.IO. Its inner service is for other paths, so it is an empty router.
+    /// Mounted only on the path of Socket.IO. Its inner service would handle other paths and is therefore an empty router.
     service: SocketIoService<Router>,
     bus: Bus,
     signals: Signals,
@@ -296,7 +296,7 @@ impl Realtime {
     }
 }
 
-/// For the extractors of `http` in the route of Socket.IO.
+/// On the route of Socket.IO, the extractors of `http` read the configuration through this trait.
 impl AsRef<Config> for Realtime {
     fn as_ref(&self) -> &Config {
         &self.0.config

@@ -1,5 +1,5 @@
-//! The application's ping. It shows a client that the service responds, and not only the transport. The client can measure the round
-//! trip with it.
+//! The application's ping. The reply shows a client that the service responds, not just that the transport is alive. The client can
+//! also measure the round trip.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

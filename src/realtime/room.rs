@@ -26,7 +26,7 @@ pub enum Room {
 }
 
 impl Room {
-    /// The room's name in the library.
+    /// The room's name in the Socket.IO library.
     pub(super) fn name(self) -> String {
         match self {
             Self::Session(id) => format!("s{}", id.simple()),

@@ -1,7 +1,7 @@
 //! One TCP connection, from `accept` to its end, including any protocol that it is upgraded to.
 //!
 //! A connection counts as open until it is dropped. An upgraded connection may be dropped long after the HTTP server has released it.
-//! The replica ends a connection by a [`HangUp`], or when the peer accepts none of the pending bytes within the write timeout.
+//! The replica ends a connection through a [`HangUp`], or when the peer accepts none of the pending bytes within the write timeout.
 
 use std::io;
 use std::pin::Pin;
@@ -31,7 +31,7 @@ impl HangUp {
         }
     }
 
-    /// Whether the connection has ended.
+    /// Whether the connection has been dropped.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.0.strong_count() == 0

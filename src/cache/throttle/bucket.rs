@@ -82,7 +82,7 @@ pub fn digest(parts: &[&str]) -> String {
 pub enum Refusal {
     /// The bucket at this index is full; it admits one more after `wait`.
     Full { bucket: usize, wait: Duration },
-    /// The bucket would overflow if this attempt and all attempts in progress failed, or too many attempts are in progress.
+    /// Too many attempts are in progress, or the bucket would overflow if this attempt and all of them failed.
     Busy,
 }
 
@@ -91,7 +91,7 @@ pub enum Refusal {
 pub struct State {
     /// When the bucket will be empty, in microseconds.
     empty_at: u64,
-    /// Attempts in progress, and when their leases expire.
+    /// The IDs of the attempts in progress, each with the time in microseconds from which the attempt no longer counts.
     under_way: BTreeMap<Uuid, u64>,
 }
 

@@ -1,4 +1,4 @@
-//! The arithmetic of `bucket` in memory, for the attempts at this replica while Redis is unavailable.
+//! Limits the attempts that reach this replica while Redis is unavailable: applies the arithmetic of `bucket` in memory.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -147,13 +147,14 @@ impl Throttle {
             redis.run::<u32>(RedisCommand::Eval, &command).await.is_ok()
         };
         if !is_settled {
-            // The slot in Redis expires by itself, but the failure must be counted somewhere.
+            // A slot in Redis expires by itself, but a failed attempt must be counted: here, in memory.
             local.settle(prefix, buckets, clock.now(), id, has_failed).await;
         }
     }
 }
 
-/// An admitted attempt. Dropping it releases its slots without counting a failure: its outcome is unknown.
+/// An admitted attempt. If it is dropped before [`Self::end`] or [`Self::fail`] is called, its slots are released and no failure is
+/// counted, because the outcome is unknown.
 #[must_use]
 pub struct Attempt {
     throttle: Throttle,

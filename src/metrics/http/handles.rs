@@ -1,4 +1,4 @@
-//! The label domain of the HTTP metrics, and the metric handles of each operation in it.
+//! The label values of the HTTP metrics, and the metric handles of each operation.
 //!
 //! Label values come from the operations that the router declares, so clients cannot choose them. Requests outside of declared
 //! operations, by path (`other`) or by method (`OTHER`), are only counted: they have no histograms. The handles of each operation are
@@ -31,7 +31,7 @@ const UNDECLARED: [u16; 5] = [403, 405, CLIENT_LEFT, 500, 503];
 /// Possible statuses when no route matches.
 const UNMATCHED: [u16; 3] = [403, 404, CLIENT_LEFT];
 
-/// An operation that the router declares. All operations together form the label domain of the HTTP metrics.
+/// An operation that the router declares. All operations together define the label values of the HTTP metrics.
 #[derive(Clone, Debug)]
 pub struct Operation {
     /// Upper-case method.

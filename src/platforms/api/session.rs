@@ -48,7 +48,7 @@ pub struct Insights {
     pub posts: Option<u64>,
 }
 
-/// Why a call of a platform's API failed.
+/// Why a call to a platform's API failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiFailure {
     /// No complete response arrived.
