@@ -1,4 +1,4 @@
-//! Registration, login, and the responses about an account.
+//! Registration, password login, the session cookie, and responses that must not reveal accounts.
 
 use reqwest::Method;
 use serde_json::json;
@@ -31,7 +31,7 @@ async fn a_token_identifies_a_user_after_registration_and_login() {
 }
 
 #[tokio::test]
-async fn a_browser_is_known_by_its_cookie() {
+async fn a_session_cookie_identifies_a_browser() {
     let app = TestApp::start().await;
     app.register("ada@example.com").await.expect(201);
     let login = app.login("ada@example.com", PASSWORD).await.expect(200);

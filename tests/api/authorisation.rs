@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Ask, FAULTS, Platforms, TestApp, User, eventually, when};
 
-/// The actors, in the order of the columns below.
+/// The actors, in the order of the columns below. Here, a stranger is signed in but not a member of the project.
 const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner", "admin"];
 
 /// One route: its method, path and body, then the expected status for each actor, first in a private project, then in a public one.

@@ -104,7 +104,7 @@ async fn a_job_is_taken_over_from_a_replica_that_froze_before_its_commit() {
     assert_eq!(fixture.effects().await, ["once"]);
 }
 
-/// A handler whose attempts fail permanently. Its `give_up` calls this function, which may panic, and otherwise returns an error.
+/// A handler whose attempts fail permanently. Its `give_up` calls the given function, which may panic, and then returns an error.
 struct FailsToGiveUp(fn());
 
 #[async_trait]
@@ -136,8 +136,8 @@ async fn a_job_whose_give_up_keeps_failing_becomes_a_dead_letter() {
     assert!(fixture.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
 }
 
-/// A handler that fails the first two attempts, and whose `put_back` records the reason. Each run first replaces the lease of the job
-/// named `stolen`, as if another replica had leased the job.
+/// A handler whose first two attempts at a job fail, and whose `put_back` records the reason. Each run first replaces the lease of the
+/// job named `stolen`, as if another replica had leased the job.
 struct FailsTwice(Stores);
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! Postgres stopped, frozen, disconnected, unreachable, slow or read-only. Every response arrives in time; a failure is a clear 503, and
-//! recovery is automatic.
+//! Tests in which Postgres is stopped, frozen, disconnected, unreachable, slow or read-only. Every response arrives in time, a failure is a
+//! clear 503, and recovery is automatic.
 
 use std::time::Duration;
 
@@ -126,7 +126,7 @@ async fn requests_get_503_while_postgres_hangs_and_succeed_afterwards() {
 }
 
 #[tokio::test]
-async fn a_statement_that_runs_when_postgres_hangs_times_out() {
+async fn a_running_statement_times_out_when_postgres_starts_to_hang() {
     let fixture = Fixture::new(&[]).await;
     let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
@@ -228,7 +228,7 @@ async fn a_slow_postgres_delays_requests_without_failures() {
 }
 
 #[tokio::test]
-async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
+async fn connections_that_cannot_write_are_not_kept_after_a_failover() {
     let fixture = Fixture::new(&[]).await;
     let database = fixture.app.stores.database_url().path().trim_start_matches('/').to_owned();
     let alter = async |setting: &str| {

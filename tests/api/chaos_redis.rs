@@ -1,5 +1,5 @@
-//! Redis stopped, frozen, disconnected, emptied or with wrong data: responses may be slower but stay correct, and sessions and
-//! memberships that ended meanwhile stay ended.
+//! Tests in which Redis is stopped, frozen, disconnected or emptied, or has wrong data. Responses may be slower but stay correct. Sessions
+//! and memberships that ended meanwhile stay ended.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl Fixture {
             let before = self.proxied.settled().await;
             assert_eq!(self.read(&self.proxied).await["name"], name);
             let after = self.proxied.settled().await;
-            // Not the project: its tombstone keeps it out of the cache for some seconds after the change.
+            // The hits of the project are not checked: its tombstone keeps it out of the cache for some seconds after the change.
             when(["session", "user"].iter().all(|kind| after.since(&before, "cache_hits_total", &[("cache_type", kind)]) == 1.0))
         })
         .await;
@@ -151,8 +151,8 @@ async fn an_emptied_redis_or_one_with_wrong_data_affects_no_request() {
     fixture.assert_recovers("name 1").await;
 }
 
-/// Ends a session on a replica that cannot reach Redis. Asserts that this replica never accepts the session again, and that the other
-/// replica refuses the session once Redis is used again.
+/// Ends a session on the proxied replica while that replica cannot reach Redis. Asserts that the proxied replica never accepts the session
+/// again, and that the healthy replica refuses the session after the proxied replica has begun to use Redis again.
 async fn assert_revocation_survives(failure: Mode) {
     let fixture = Fixture::new().await;
     let token = &fixture.ada.token;
@@ -163,7 +163,7 @@ async fn assert_revocation_survives(failure: Mode) {
     fixture.proxied.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
     fixture.proxied.me(token).await.problem(401, "invalid_token");
     fixture.redis.set(Mode::Pass).await;
-    within(RECOVERY, "Redis is used again", async || {
+    within(RECOVERY, "the replica uses Redis again", async || {
         // The cached session must not be accepted at any moment of the recovery.
         fixture.proxied.me(token).await.problem(401, "invalid_token");
         when(fixture.proxied.scrape().await.get("redis_connections_active", &[("role", "commands")]) == 1.0)

@@ -1,4 +1,4 @@
-//! The real binary: its environment variables, the secrets that it must not print, and its exit.
+//! The real binary: its environment variables, the secrets that it must not print, its exit codes and its shutdown.
 
 use tokio::net::TcpStream;
 

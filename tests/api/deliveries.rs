@@ -1,4 +1,5 @@
-//! Deliveries: each post appears once on each platform, unchanged, by its author.
+//! Deliveries: each post appears once on each platform, from its author's linked account, with its text unchanged and a link to the
+//! project. Without a usable account or a published project, nothing is posted.
 
 use reqwest::Method;
 use serde_json::{Value, json};

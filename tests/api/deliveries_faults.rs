@@ -1,5 +1,5 @@
-//! Deliveries when platforms are busy, down or respond incorrectly, and when replicas die. Every delivery reaches one final status, and no
-//! post appears twice on a platform that recognises idempotency keys.
+//! Deliveries while platforms are busy, are down or send unexpected responses, and while replicas die. Every delivery reaches one final
+//! status, and no post appears twice on a platform that recognises idempotency keys.
 
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -85,7 +85,7 @@ async fn the_reason_of_an_earlier_attempt_is_kept_when_later_attempts_are_aborte
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
     let id = fixture.post("Hello", &["mastodon"]).await;
     fixture.until(&id, "mastodon", "pending").await;
-    // As if the replicas of all later attempts had died.
+    // Changes the job as if the replicas of all later attempts had died.
     let died = "UPDATE jobs SET attempts = 5, run_at = now(), lease_id = gen_random_uuid(), lease_until = now()
                 WHERE kind = 'post_delivery' AND lease_id IS NULL";
     eventually("no attempt is running", async || when(app.stores.execute(died).await == 1)).await;

@@ -144,8 +144,8 @@ async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
     let fixture = DriverFixture::before(&fake).await;
     let environment = fixture.created().await;
     fixture.engine.start(environment).await.unwrap();
-    // The engine sends this response for the guard and for the program. The driver reads it as a frame with the guard's PID, then as plain
-    // output of the program.
+    // The engine sends this response twice. When the driver starts the guard, it expects a frame with the guard's PID. When the driver
+    // starts the program, it expects plain output.
     let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\u{1}\0\0\0\0\0\0\u{3}42\n";
     fake.respond_to("POST /exec/exec/start", upgraded.to_owned());
     let mut terminal = fixture.terminal(environment, Program::Shell).await.unwrap();
@@ -329,7 +329,7 @@ async fn a_truncated_log_is_an_error() {
     fake.respond_to(&log, format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{frames}"));
     let mut lines = fixture.lines(environment, whole[1].at).await;
     assert_eq!(lines.next().await.unwrap().unwrap(), whole[1]);
-    assert!(is_unavailable(&lines.next().await.unwrap().unwrap_err()), "an incomplete line must be an error");
+    assert!(is_unavailable(&lines.next().await.unwrap().unwrap_err()), "a truncated log must end with an error");
     assert!(lines.next().await.is_none());
 
     fake.respond_to(&log, response(404, json!({ "message": WORDS })));

@@ -285,7 +285,7 @@ async fn a_dropped_call_leaves_nothing_half_done(fixture: &DriverFixture) {
 
 async fn calls_at_the_same_time_make_one_container(fixture: &DriverFixture) {
     let (other, environment) = (fixture.replica(), Uuid::now_v7());
-    // With Docker, these calls also create the network concurrently.
+    // With Docker, these calls also concurrently create the Docker network of the containers.
     let made = tokio::join!(
         fixture.engine.create(environment, IMAGE),
         other.create(environment, IMAGE),

@@ -1,5 +1,5 @@
-//! How the edge handles incomplete and oversized request bodies, refusals, HEAD and the `Host` header, which headers it adds to responses,
-//! and how it counts requests. See `sockets_edge` for sockets, and `edge_replicas` for frozen replicas and the time limit for responses.
+//! The edge: incomplete and oversized request bodies, refusals, HEAD, the `Host` header, response headers, and the count of requests.
+//! See `sockets_edge` for sockets, and `edge_replicas` for frozen replicas and the time limit for responses.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

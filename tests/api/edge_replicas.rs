@@ -1,4 +1,4 @@
-//! The edge's handling of a frozen replica, and its time limit for responses.
+//! The edge removes a frozen replica from its pool, and limits the time that it waits for a response.
 
 use std::time::{Duration, Instant};
 

@@ -70,7 +70,7 @@ async fn an_illegal_operation_is_refused_with_its_code_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_operation_accepted_while_another_is_running_runs_after_it() {
+async fn an_operation_waits_until_the_previous_operation_has_ended() {
     let app = TestApp::with(&["--sim-latency=200ms"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();

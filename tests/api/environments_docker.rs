@@ -12,7 +12,7 @@ use crate::support::driver_fixture::{Namespace, has_engine};
 use crate::support::engine::{FakeEngine, Mode};
 use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
 
-/// A marker in texts of the client. No request to the engine may contain the marker.
+/// A marker in texts that the client sends. No request to the engine may contain the marker.
 const MARK: &str = "mallory";
 
 async fn on_fake(engine: &FakeEngine) -> TestApp {
@@ -26,7 +26,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
     let studio = Studio::open(&app).await;
     let path = format!("/api/projects/{}/environments", studio.project);
 
-    // Fields with container settings and images that are not on the list are refused.
+    // The service refuses fields with container settings, and images that are not on its list.
     for field in
         ["binds", "Binds", "privileged", "cap_add", "CapAdd", "host_config", "HostConfig", "network_mode", "pid_mode", "user", "env", "cmd"]
     {
@@ -87,7 +87,7 @@ async fn a_stopped_engine_degrades_a_replica_but_does_not_make_it_unready() {
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "environment_driver")]), 0.0);
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "all")]), 1.0);
 
-    // Operations requested while the engine is down are retried until it is available.
+    // The service retries an operation while the engine is down. The operation succeeds if the engine is back before the last attempt.
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
     eventually("a call to the engine has failed", async || {
@@ -124,7 +124,7 @@ async fn an_environment_has_its_whole_life_cycle_on_a_real_engine() {
         studio.operate(&id, operation).await.expect(202);
         studio.until(&id, if operation == "stop" { "stopped" } else { "running" }).await;
     }
-    eventually("each of the three starts has stored its first line once", async || when(lines("ready: busybox:1.37").await? == 3)).await;
+    eventually("the first line of each of the three runs is stored once", async || when(lines("ready: busybox:1.37").await? == 3)).await;
     studio.delete(&id).await.expect(202);
     studio.until_gone(&id).await;
 }

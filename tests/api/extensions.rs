@@ -1,5 +1,5 @@
-//! Extensions: a client requests a change, and a job makes it, immediately in a running environment, otherwise at the environment's next
-//! start.
+//! Extensions: a client requests a change, and a job carries it out: immediately in a running environment, otherwise at the
+//! environment's next start.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ async fn extensions_of_a_stopped_environment_are_changed_at_its_next_start() {
 }
 
 #[tokio::test]
-async fn an_extension_in_the_container_is_removed_although_its_removal_was_withdrawn_and_requested_again() {
+async fn an_extension_in_the_container_is_removed_even_if_its_removal_was_withdrawn_and_requested_again() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;

@@ -1,5 +1,5 @@
-//! Fault injection: who may use it, which faults are valid, and what the log records. Its routes do not exist while fault injection is
-//! disabled.
+//! Fault injection: access to its routes and its page, validation of faults, and log lines. The routes and the page do not exist while
+//! fault injection is disabled.
 
 use reqwest::Method;
 use serde_json::{Value, json};

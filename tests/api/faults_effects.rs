@@ -60,8 +60,8 @@ impl Fixture {
         .await
     }
 
-    /// Sends requests until the ended fault has no effect. Then injects the fault again for two seconds, and sends requests until it has
-    /// taken effect and expired.
+    /// Ends the fault and sends requests until it has no effect. Then injects the fault again for two seconds, and sends requests until it
+    /// has taken effect and expired.
     async fn ends(&self, fault: &Value, ask: impl AsyncFn() -> Answer) {
         self.app.end_faults(&self.admin).await;
         self.until_over(fault, &ask).await;

@@ -46,12 +46,12 @@ async fn a_fault_is_injected_about_as_often_as_configured() {
     let after = app.settled().await;
     let failed = after.since(&before, "http_requests_total", &[("route", ROUTE), ("status", "500")]);
     assert_eq!(after.since(&before, "faults_injected_total", &[("fault", "error")]), failed);
-    // A fair coin leaves these bounds less than once in ten million runs.
+    // With a probability of one half, the count is outside these bounds less than once in ten million runs.
     assert!((62.0..=138.0).contains(&failed), "{failed} of 200");
 }
 
 #[tokio::test]
-async fn a_fault_without_a_route_affects_every_route_except_those_of_operators() {
+async fn a_fault_without_a_route_affects_every_route_except_those_that_operators_need() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     app.begin(&admin, &json!({ "fault": "panic" })).await;
@@ -61,7 +61,7 @@ async fn a_fault_without_a_route_affects_every_route_except_those_of_operators()
     }
     for path in ["/health", "/health/live", "/health/ready", "/metrics", "/health/metrics", "/api/metrics", "/api/faults", "/login"] {
         let status = app.get(path).bearer_auth(&admin.token).answer().await.status;
-        // Signed-in users are redirected from some pages.
+        // The login page redirects signed-in users.
         assert!(matches!(status, 200 | 303), "{path}: {status}");
     }
     let cookie = format!("vitrine={}", app.token(&admin.email).await);

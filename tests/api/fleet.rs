@@ -14,7 +14,7 @@ use crate::support::{Stores, Studio, TestApp, eventually, when, within};
 const MANY: [&str; 3] = ["--environments-per-project=1000", "--environments-per-user=1000", "--database-acquire-timeout=10s"];
 /// Number of concurrent clients.
 const CLIENTS: usize = 12;
-/// The promised time within which a fleet recovers from the loss of a replica.
+/// Time limit for the recovery from the loss of a replica. The leases of its jobs expire within 10 s; the rest is for the jobs themselves.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Creates environments through these replicas in turn, waits until all are created, and returns their identifiers.

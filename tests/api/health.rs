@@ -1,4 +1,5 @@
-//! Interfaces for operators and the edge: readiness, draining, the version, the metrics and their token, and the description of the API.
+//! Interfaces for operators and the edge: readiness, startup, shutdown, the version, the metrics and their token, and the description of
+//! the API.
 
 use std::time::Duration;
 

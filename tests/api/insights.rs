@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::support::{Ask, Browser, FakePlatform, Platforms, PostFixture, TestApp, eventually, when};
 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
-/// The promised time limit for a response when a platform is unavailable.
+/// Time limit for a response when a platform is unavailable: above the 4 s that the service allows for all calls of a request.
 const PROMISE: Duration = Duration::from_secs(5);
 
 /// Labels of the calls that read figures from a platform.
@@ -87,7 +87,7 @@ async fn an_unavailable_platform_is_reported_within_the_time_limit() {
 }
 
 #[tokio::test]
-async fn a_response_at_the_rate_limit_of_a_platform_has_the_time_to_retry() {
+async fn at_the_rate_limit_of_a_platform_the_response_says_when_to_retry() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;

@@ -70,7 +70,7 @@ impl Watch {
 #[tokio::test]
 async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
     let fixture = Fixture::new().await;
-    // Logs the id of each enqueued job, for comparison with the order of the effects.
+    // A trigger records the id of each enqueued job, for comparison with the order of the effects.
     let note = "CREATE TABLE written (id bigint, lane text, name text);
                 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                     INSERT INTO written VALUES (NEW.id, NEW.lane, NEW.payload ->> 'name'); RETURN NEW; END $$;

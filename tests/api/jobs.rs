@@ -1,5 +1,5 @@
-//! Background jobs: what handlers and the code that enqueues jobs can rely on. See `job_lanes` for lanes and unique keys, and `chaos_jobs`
-//! for failures of replicas and Postgres.
+//! The guarantees of background jobs, for handlers and for the code that enqueues jobs. See `job_lanes` for lanes and unique keys, and
+//! `chaos_jobs` for failures of replicas and Postgres.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -106,7 +106,7 @@ async fn many_jobs_are_done_once_each_by_three_replicas() {
     eventually("every success is counted", async || when(replicas.iter().map(|replica| replica.attempts("success")).sum::<f64>() == 50.0))
         .await;
     let all = replicas.iter().map(|replica| replica.scrape().get("jobs_total", &[])).sum::<f64>();
-    assert_eq!(all, 50.0, "no other outcome must be counted");
+    assert_eq!(all, 50.0, "no other outcome may be counted");
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_failed_job_waits_as_long_as_the_called_service_requested() {
 }
 
 #[tokio::test]
-async fn a_job_is_given_up_in_the_transaction_that_dead_letters_it() {
+async fn a_job_is_given_up_in_the_transaction_that_makes_it_a_dead_letter() {
     let fixture = Fixture::new().await;
     let replica = fixture.replica(quick(), 1, async |work: Work| {
         drop(work.begin().await?);
@@ -154,7 +154,7 @@ async fn a_job_is_given_up_in_the_transaction_that_dead_letters_it() {
     });
     fixture.enqueue(&[job("hopeless")]).await;
     replica.until_attempts(&[("dead", 1)]).await;
-    // Rows of one transaction have the same xmin.
+    // Rows that were last written by the same transaction have the same xmin.
     let together =
         "SELECT count(*) = 1 AND bool_and(jobs.xmin = given_up.xmin AND reason = 'cannot be' AND last_error = reason AND attempts = 1)
                     FROM jobs, given_up WHERE died_at IS NOT NULL AND name = 'hopeless'";
@@ -163,7 +163,7 @@ async fn a_job_is_given_up_in_the_transaction_that_dead_letters_it() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_failed_attempt_and_the_worker_lives() {
+async fn a_panic_is_a_failed_attempt_and_the_worker_continues() {
     let fixture = Fixture::new().await;
     let replica = fixture.replica(quick(), 1, async |work: Work| {
         assert!(work.attempt().await > 2, "on purpose");

@@ -1,5 +1,5 @@
-//! Failed logins of strangers do not lock out known clients. A known client has a device cookie of the account, or comes from a network
-//! where the account was registered or has signed in.
+//! Failed logins of strangers do not lock out known clients. An account knows a client by its device cookie, or by its
+//! network: the network of the registration or of an earlier sign-in.
 
 use serde_json::json;
 use uuid::Uuid;

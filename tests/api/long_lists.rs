@@ -100,7 +100,7 @@ async fn a_worker_reads_few_rows_for_a_job_however_many_jobs_wait_in_other_lanes
 /// Stops the service and returns how many rows of these tables were read.
 async fn rows_read(stores: &Stores, app: TestApp, tables: &str) -> i64 {
     app.leave().await.unwrap();
-    // The statistics of Postgres may lack rows that a connection has read until that connection closes.
+    // Until a connection closes, the statistics of Postgres may lack rows that this connection has read.
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'vitrine-%'";
     eventually("the connections of the service are closed", async || when(stores.count(others).await == 0)).await;
     let read = format!("SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE relname IN ({tables})");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Ask, Stores, TestApp};
 
 #[tokio::test]
-async fn a_member_is_added_given_another_role_and_removed() {
+async fn the_owner_adds_a_member_changes_the_role_and_removes_the_member() {
     let app = TestApp::start().await;
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let project = app.project(&ada, "One", "private").await;
@@ -75,7 +75,7 @@ async fn only_accounts_become_members() {
 }
 
 #[tokio::test]
-async fn a_full_project_accepts_no_member_but_still_changes_roles() {
+async fn a_full_project_accepts_no_new_member_but_allows_changes_of_roles() {
     let app = TestApp::start().await;
     let (ada, bob, eve) = (app.user("ada").await, app.user("bob").await, app.user("eve").await);
     let project = app.project(&ada, "One", "private").await;

@@ -1,4 +1,5 @@
-//! Releases that share a database: a failing migration, replicas that wait for one another, and a schema that is newer than a replica.
+//! Releases that share a database: a failing migration, a replica that waits for the migration of another, and a schema that is newer than
+//! a replica.
 
 use sqlx::migrate::Migrate;
 use sqlx::postgres::PgConnectOptions;

@@ -1,4 +1,4 @@
-//! Login through a platform, linking more platforms, and the life of a link. See `oauth_attacks` for attacks, `oauth_faults` for failures.
+//! Login through a platform, and linking, refreshing and unlinking accounts. See `oauth_attacks` for attacks, `oauth_faults` for failures.
 
 use reqwest::Method;
 use serde_json::json;
@@ -85,7 +85,7 @@ async fn a_signed_in_user_links_accounts_and_stays_the_same_user() {
     assert_eq!(scrape.get("auth_attempts_total", &[("method", "oauth")]), 0.0);
     assert_eq!(scrape.get("users_registered_total", &[]), 1.0);
 
-    // A login through a linked platform leads to the same account.
+    // A login through a linked platform signs in as the same user.
     let mut other = Browser::new();
     other.visit(&app, "github", "grace").await.expect(303);
     assert_eq!(other.me(&app).await.json()["id"], user.id);
@@ -288,7 +288,7 @@ async fn a_platform_that_rejects_a_refresh_token_must_be_linked_again() {
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
     let path = browser.account_path(&app, "x").await + "/refresh";
-    // Restores the first refresh token, as a backup would. The platform revokes all tokens of a link when a refresh token is used twice.
+    // Restores the first refresh token, as if from a backup. The platform revokes all tokens of a link when a refresh token is used twice.
     let old: Vec<u8> = sqlx::query_scalar("SELECT refresh_token FROM social_accounts").fetch_one(app.stores.pool()).await.unwrap();
     browser.send(&app, Method::POST, &path).await.expect(200);
     sqlx::query("UPDATE social_accounts SET refresh_token = $1").bind(old).execute(app.stores.pool()).await.unwrap();

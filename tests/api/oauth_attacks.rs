@@ -33,7 +33,8 @@ impl Scene {
     }
 
     /// Runs an attack. Asserts that the callback fails with this status and problem code, sets no session cookie, leaves the numbers of
-    /// [`Self::stored`] unchanged and is counted once. It must count as a failed authentication exactly if `is_failed_proof` is true.
+    /// [`Self::stored`] unchanged and is counted once. The callback must count as a failed authentication if `is_failed_proof` is
+    /// true, and must not otherwise.
     async fn refuses(&self, platform: &str, status: u16, code: &str, is_failed_proof: bool, attack: impl AsyncFnOnce() -> Answer) {
         let (before, stored) = (self.app.settled().await, self.stored().await);
         let answer = attack().await;

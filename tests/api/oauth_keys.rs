@@ -7,7 +7,7 @@ use reqwest::Method;
 use crate::support::platforms::TOKEN_KEY;
 use crate::support::{Browser, Platforms, TestApp, eventually, when};
 
-/// Starts a second application with these keys, on the same stores.
+/// Starts another application with these keys, on the same stores.
 async fn with_keys(app: &TestApp, platforms: &Platforms, keys: &str) -> TestApp {
     let [file, _] = platforms.arguments();
     TestApp::on(&app.stores, &[&file, &format!("--token-keys={keys}")]).await

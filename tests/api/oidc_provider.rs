@@ -1,4 +1,4 @@
-//! Login through a real provider, and the provider's own behaviour that the tests rely on.
+//! Login through a real OIDC provider, and the provider's own behaviour that the tests rely on.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -18,7 +18,7 @@ fn visit_as(app: &TestApp, user: &User, path: &str) -> RequestBuilder {
     visit(app, path).header("cookie", format!("vitrine={}", user.token))
 }
 
-/// Asserts that the answer is a page with this status and a strict content security policy, without inline styles, `onclick`, `onload` and
+/// Asserts that the answer is a page with this status and a strict content security policy, without inline styles, `onclick`, `onload` or
 /// `javascript:`. Returns the HTML.
 #[track_caller]
 fn page(answer: Answer, status: u16) -> String {

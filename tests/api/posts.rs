@@ -1,4 +1,4 @@
-//! Requests that write and read posts: the transaction of a new post, who may write and read it, and refusals.
+//! Requests that write and read posts: the transaction of a new post, the permissions to write and read it, and refusals.
 
 use futures_util::future::join_all;
 use reqwest::Method;

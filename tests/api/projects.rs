@@ -98,9 +98,9 @@ async fn several_lines_of_a_condition_are_one_list() {
     ask(Method::DELETE, "if-match", ["\"8\"", "\"2\""]).await.expect(204);
 }
 
-/// RFC 9110, 13.2.1: conditions are ignored when the request would fail without them.
+/// RFC 9110, 13.2.1: conditions are ignored if the request would also fail without them.
 #[tokio::test]
-async fn every_condition_applies_to_every_operation_on_a_version() {
+async fn every_condition_applies_to_every_operation_on_a_project() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let path = format!("/api/projects/{}", app.project(&ada, "One", "private").await["id"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! Publishing: adding projects to the showcase and removing them, their slugs, and conflicts about slugs.
+//! Publishing: adding projects to the showcase, removing projects from it, the slugs of projects, and conflicts between slugs.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -57,7 +57,7 @@ async fn publishing_makes_a_project_public_and_unpublishing_only_removes_it_from
     let project = answer.json();
     assert_eq!((answer.header("etag"), &project["visibility"], &project["slug"]), ("\"2\"", &json!("public"), &json!("first-light")));
     assert!(project["published_at"].is_string() && project["updated_at"] == project["published_at"], "{project}");
-    // These are all public fields: an identifier or an e-mail address must not be among them.
+    // The showcase has no other fields: it must not show an identifier or an e-mail address.
     let shown = json!({ "name": "First light", "slug": "first-light", "description": "", "owner": "Somebody", "published_at": project["published_at"] });
     assert_eq!(fixture.shown("first-light").await.expect(200).json(), shown);
     assert_eq!(fixture.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [shown], "next_cursor": null }));
@@ -211,7 +211,7 @@ async fn a_generated_slug_can_be_published_and_a_stored_slug_that_is_now_reserve
         let id = made(&fixture.app, &fixture.ada, name).await;
         assert_eq!(publish(&fixture.app, &fixture.ada, &id, json!({})).await.expect(200).json()["slug"], slug);
     }
-    // The same long name again: the slug now has an ending, and is still short enough to be published.
+    // The same long name again: its slug now ends with a random number, and is still short enough to be published.
     let id = made(&fixture.app, &fixture.ada, &"y".repeat(80)).await;
     assert!(publish(&fixture.app, &fixture.ada, &id, json!({})).await.expect(200).json()["slug"].as_str().unwrap().starts_with("yyy"));
 

@@ -145,7 +145,7 @@ impl Fixture {
         join_all(requests.map(Ask::answer)).await;
     }
 
-    /// Sends requests while an injected fault fails every request except those to exempt routes.
+    /// Sends requests while an injected fault makes every request fail, except those to exempt routes.
     async fn ask_of_a_failing_service(&self, operations: &[Operation]) {
         for status in [500, 503] {
             self.app.begin(&self.admin, &json!({ "fault": "error", "status": status })).await;
@@ -160,7 +160,7 @@ impl Fixture {
         }
     }
 
-    /// Sends the heads of requests without their bodies and waits until the service times out.
+    /// Sends the heads of requests without their bodies and waits until the service answers 408.
     async fn ask_slowly(&self, operations: &[Operation]) {
         let slow = operations.iter().filter(|operation| operation.has_body).map(async |operation| {
             let user = if operation.route.contains("faults") { &self.admin } else { &self.owner };
@@ -189,7 +189,7 @@ impl Fixture {
         raw
     }
 
-    /// Fails three logins and exceeds the rate limit of beacons.
+    /// Sends three logins with a wrong password and exceeds the rate limit of beacons.
     async fn ask_too_often(&self) {
         for _ in 0..3 {
             self.app.login("owner@example.com", "not the password").await;
@@ -253,7 +253,7 @@ async fn no_refusal_creates_a_series() {
     assert!(missed.is_empty(), "never returned: {missed:#?}");
 }
 
-/// Whether this test does not provoke this status. Other tests cover conflicts, rate limits except that of beacons, the callback of
+/// Whether this test may omit this status. Other tests cover conflicts, rate limits except that of beacons, the callback of
 /// platforms, and the routes that the edge refuses. Injected faults cannot cause a 5xx on an exempt route.
 fn is_asked_elsewhere(route: &str, status: u16) -> bool {
     status == 409

@@ -71,7 +71,7 @@ impl RevocationFixture {
 }
 
 #[tokio::test]
-async fn a_replica_that_cannot_reach_redis_ends_a_session_on_every_replica_before_it_answers() {
+async fn a_replica_that_cannot_reach_redis_ends_a_session_on_every_replica_before_the_logout_is_answered() {
     let fixture = RevocationFixture::start().await;
     for failure in [Mode::Refuse, Mode::Hang] {
         fixture.redis.set(Mode::Pass).await;
@@ -196,7 +196,7 @@ async fn a_value_loaded_before_a_revocation_is_neither_cached_nor_shared_after_i
 }
 
 #[tokio::test]
-async fn a_replica_that_cannot_reach_redis_removes_a_member_on_every_replica_before_it_answers() {
+async fn a_replica_that_cannot_reach_redis_removes_a_member_on_every_replica_before_the_removal_is_answered() {
     let fixture = RevocationFixture::start().await;
     let bob = fixture.healthy[0].user("bob").await;
     let (ada, path, id) = (&fixture.ada, fixture.path(), &fixture.project);
@@ -280,7 +280,7 @@ async fn applied_revocations_and_rows_of_stopped_replicas_are_deleted() {
     let killed = "INSERT INTO cache_readers (replica, trusts_until) VALUES (gen_random_uuid(), now() - interval '1 hour')";
     app.stores.execute(killed).await;
     let rows = "SELECT (SELECT count(*) FROM cache_invalidations) + (SELECT count(*) FROM cache_readers)";
-    eventually("only the replica's row is left", async || when(app.stores.count(rows).await == 1)).await;
+    eventually("only the running replica's row is left", async || when(app.stores.count(rows).await == 1)).await;
     let stores = app.stores.clone();
     app.leave().await.unwrap();
     assert_eq!(stores.count(rows).await, 0);

@@ -1,4 +1,4 @@
-//! Connections and request heads: what clients may and may not do, and the headers of every response.
+//! Connections and requests: time and size limits, malformed input, cross-site requests, and the headers of every response.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,8 +8,8 @@ use crate::support::users::PASSWORD;
 use crate::support::{Ask, Scrape, TestApp, eventually, when};
 
 async fn until_alone(app: &TestApp) {
-    // The client keeps connections open, and the server may close one while the client uses it. Then the scrape is repeated.
-    eventually("the connection is closed", async || {
+    // A scrape fails if the server closes the client's idle connection just when the client uses it again. A failed scrape is repeated.
+    eventually("the raw connections are closed", async || {
         let scraped = app.get("/metrics").try_answer().await.ok()?;
         when(Scrape::parse(&scraped.text()).get("active_connections", &[]) <= 2.0)
     })
@@ -116,7 +116,7 @@ async fn non_http_input_is_refused_and_affects_no_other_request() {
     until_alone(&app).await;
 }
 
-/// RFC 9112, 3.2: exactly one valid `Host`; only HTTP/1.0 may omit it.
+/// A request must have exactly one valid `Host` header; only an HTTP/1.0 request may omit it (RFC 9112, section 3.2).
 #[tokio::test]
 async fn a_request_names_one_host() {
     let app = TestApp::start().await;
@@ -177,7 +177,7 @@ async fn expect_continue_gets_100() {
 }
 
 #[tokio::test]
-async fn a_connection_outlives_an_unread_body() {
+async fn a_connection_stays_open_after_an_unread_body() {
     let app = TestApp::start().await;
     let mut raw = app.raw().await;
     let body = "a".repeat(1 << 20);

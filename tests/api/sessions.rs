@@ -198,7 +198,7 @@ async fn fifty_concurrent_requests_load_a_session_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_disconnects_fails_no_request_that_waits_for_its_load() {
+async fn requests_that_wait_for_a_load_succeed_although_the_client_that_began_it_disconnects() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let database = through("database-url", &stores.database_url(), proxy.address);

@@ -65,7 +65,7 @@ async fn pages_neither_skip_nor_repeat_while_projects_enter_and_leave() {
     let seen = every_page(&app, 3, async |pages| {
         published(&app, &ada, &format!("new {pages}")).await;
         if pages == 1 {
-            // Removes the last project seen; the cursor's position remains valid.
+            // Unpublishes the last project of the first page. The cursor encodes its position and remains valid.
             app.as_user(&ada, Method::DELETE, &format!("{}/publish", paths[8])).answer().await.expect(200);
         }
     })
@@ -125,12 +125,13 @@ async fn invalid_cursors_and_limits_are_refused() {
     for query in ["limit=0", "limit=101", "limit=x"] {
         app.get(&format!("/api/showcase?{query}")).answer().await.problem(400, "invalid_query");
     }
-    // A client may invent a valid cursor, because it is only a position in the list. This one stands for 1970, and no project is older.
+    // A client may invent a valid cursor, because a cursor is only a position in the list. This one stands for 1970, and no project is
+    // older.
     assert_eq!(page(&app, 5, Some(&"A".repeat(32))).await, (Vec::new(), None));
 }
 
 #[tokio::test]
-async fn an_impossible_slug_is_not_found_without_a_query() {
+async fn an_impossible_slug_gets_404_without_access_to_postgres_or_the_cache() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let long = "x".repeat(5000);
@@ -143,7 +144,7 @@ async fn an_impossible_slug_is_not_found_without_a_query() {
 
 /// Deletes the showcase's cache entries and tombstones, as if they had expired.
 async fn forget(stores: &Stores) {
-    // Otherwise a replica that reads an invalidation later would store a tombstone again.
+    // Waits first, because a replica that applied an invalidation after the deletion would store a tombstone again.
     stores.until_invalidations_are_applied().await;
     let mut redis = stores.redis().await;
     let pattern = format!("{}:cache:showcase:*", stores.prefix());
@@ -175,7 +176,7 @@ async fn assert_gone(app: &TestApp, slug: &str, name: &str) {
 }
 
 #[tokio::test]
-async fn every_replica_immediately_shows_added_removed_and_changed_projects() {
+async fn every_replica_immediately_shows_that_a_project_was_added_removed_or_changed() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await];
     let [one, two] = &replicas;
@@ -219,7 +220,7 @@ async fn every_replica_immediately_shows_added_removed_and_changed_projects() {
 }
 
 #[tokio::test]
-async fn a_project_that_is_removed_while_another_replica_loads_it_is_not_shown() {
+async fn a_replica_does_not_show_a_project_that_is_removed_while_the_replica_loads_it() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let slow = [&*through("database-url", &stores.database_url(), proxy.address), "--database-statement-timeout=15s"];
@@ -317,7 +318,7 @@ async fn a_client_with_the_current_version_gets_304_until_the_project_changes_or
     let changed = ask(&tag).await.expect(200);
     assert_eq!(changed.json()["description"], "more");
 
-    // The same slug and the same number of changes, but another project.
+    // Another project gets the same slug and the same number of changes.
     app.as_user(&ada, Method::DELETE, &path).answer().await.expect(204);
     let other = published(&app, &ada, "One").await;
     let change = app.as_user(&ada, Method::PATCH, &other).header("if-match", "*").json(&json!({ "description": "less" }));
@@ -326,7 +327,7 @@ async fn a_client_with_the_current_version_gets_304_until_the_project_changes_or
 }
 
 #[tokio::test]
-async fn a_crowd_of_visitors_costs_the_store_one_statement() {
+async fn fifty_concurrent_visitors_cause_one_statement() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     published(&app, &ada, "One").await;

@@ -1,5 +1,5 @@
-//! Socket.IO connections: access, transports, replies, and counts of clients. See `sockets_events` for invalid events, `sockets_attacks`
-//! for hostile clients, and `sockets_edge` for the edge.
+//! Socket.IO connections: access, transports, replies, limits and metrics. See `sockets_events` for invalid events, `sockets_attacks` for
+//! hostile clients, and `sockets_edge` for the edge.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -22,7 +22,7 @@ pub fn ways(sockets: &Sockets, url: &str) -> [(&'static str, Dial); 3] {
     ]
 }
 
-/// Asserts that the service replies with an acknowledgement and with an event.
+/// Asserts that the service replies to a `ping` both with an acknowledgement and with a `pong` event.
 pub async fn assert_answers(socket: &Socket, at: u64) {
     let answer = socket.emit("ping", json!({ "at": at })).await;
     assert_eq!(answer["at"], at, "{answer}");
@@ -120,7 +120,7 @@ async fn pages_of_other_sites_are_refused() {
     let refused = [("error_type", "origin")];
     assert_eq!(app.scrape().await.since(&before, "websocket_errors_total", &refused), 2.0 * foreign.len() as f64);
     assert_eq!(sockets.to(&app.url()).polling().header("origin", foreign[0]).refused().await, "cross_site_request");
-    // A page of the requested host may connect, whatever `PUBLIC_URL` is, because it may call the API as well.
+    // A page may connect to the host that it was loaded from, whatever `PUBLIC_URL` is, because it may also call the API there.
     let same = app.url();
     app.post("/api/projects").bearer_auth(&ada.token).header("origin", &same).json(&json!({ "name": "One" })).answer().await.expect(201);
     for origin in [OWN_ORIGIN, &same, "https://tools.example", "http://127.0.0.1:3000"] {
@@ -229,7 +229,7 @@ async fn the_metrics_equal_the_counts_of_the_clients() {
     let ended = left.iter().map(|(_, count)| count).sum::<f64>();
     assert_eq!(ended, 12.0, "{left:?}");
     assert_eq!(scrape.get("websocket_disconnections_total", &[("reason", "client")]), 9.0, "{left:?}");
-    assert_eq!(scrape.get("active_connections", &[]), 1.0, "only the scrape's connection");
+    assert_eq!(scrape.get("active_connections", &[]), 1.0, "only the scrape's connection may be open");
 }
 
 fn empty() -> crate::support::Scrape {

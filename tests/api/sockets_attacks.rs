@@ -8,8 +8,7 @@ use crate::support::attack::Fixture;
 use crate::support::raw_socket::{BINARY, CLOSE, PING, TEXT, WEBSOCKET, head};
 use crate::support::{Ask, RawSocket};
 
-/// Time limit for the service to close a connection after bad input. The time limits for silent clients are longer, so they cannot close
-/// it first.
+/// Time limit for the service to close a connection after bad input. The service closes the connection of a silent client later than this.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
 /// Packets of Engine.IO and Socket.IO that are malformed, out of place, or that end the connection.
@@ -154,13 +153,13 @@ async fn an_invalid_frame_closes_its_connection() {
     let frames = [
         ("a reserved opcode", [head(0x83, 2), b"40".to_vec()].concat()),
         ("a reserved bit", [head(0xc1, 2), b"40".to_vec()].concat()),
-        ("no mask", no_mask),
+        ("a frame without a mask", no_mask),
         ("a long ping", [head(0x80 | PING, 126), vec![0; 126]].concat()),
         ("a fragmented ping", [head(PING, 1), vec![0; 1]].concat()),
         ("a fragment without a beginning", [head(0x80, 2), b"40".to_vec()].concat()),
-        ("two beginnings", [head(TEXT, 2), b"40".to_vec(), head(TEXT, 2), b"40".to_vec()].concat()),
+        ("a second beginning", [head(TEXT, 2), b"40".to_vec(), head(TEXT, 2), b"40".to_vec()].concat()),
         ("text that is not UTF-8", [head(0x80 | TEXT, 2), b"\xff\xff".to_vec()].concat()),
-        ("no frame", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
+        ("a request instead of a frame", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
         ("an impossible length", [vec![0x81, 0xff], vec![0xff; 8], vec![0; 4]].concat()),
     ];
     for (name, bytes) in frames {
@@ -251,7 +250,7 @@ async fn concurrent_polls_and_a_second_websocket_do_not_affect_other_clients() {
 }
 
 #[tokio::test]
-async fn attachments_are_not_collected() {
+async fn an_event_with_too_many_attachments_ends_its_connection() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let mut socket = fixture.open().await;
     // Before authentication: 9 MB in binary messages.

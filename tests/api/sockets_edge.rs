@@ -248,7 +248,7 @@ async fn the_edge_sends_a_close_frame_before_it_stops_and_clients_return_when_it
 }
 
 #[tokio::test]
-async fn a_reload_of_the_edge_refuses_no_request_and_clients_reconnect() {
+async fn a_reload_of_the_edge_answers_no_request_with_an_error_and_clients_reconnect() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let clients = settled(&fixture).await;
     let mut raw = RawSocket::connected(fixture.edge.address, &fixture.ada.token).await;

@@ -66,7 +66,7 @@ async fn the_reason_of_a_failure_is_received_on_another_replica() {
     let ada = sockets.connect(b, &studio.user.token).await;
     assert_eq!(ada.emit("project:subscribe", json!({ "project_id": studio.project })).await, json!({}));
     subscribe(&ada, &given_up).await;
-    // The reconciler is delayed, so that the job of the stop discovers the missing container.
+    // The reconciler is delayed, so that the job that stops the environment discovers the missing container first.
     let hold = "INSERT INTO jobs (kind, payload, unique_key, run_at)
                 VALUES ('environment_reconcile', 'null', 'environment_reconcile', now() + interval '1 day') ON CONFLICT DO NOTHING";
     eventually("the reconciler is delayed", async || when(a.stores.execute(hold).await == 1)).await;
@@ -106,7 +106,7 @@ async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
         let aim = read.len() + 150;
         eventually("lines arrive", async || when(read.len() + numbers(&socket).len() >= aim)).await;
         if visit % 2 == 0 {
-            // Lines that arrive during the disconnection count, too: the service has sent them.
+            // Lines that arrive while the client disconnects are read, too: the service has sent them.
             socket.leave().await;
             read.extend(numbers(&socket));
         } else {
@@ -169,8 +169,8 @@ async fn the_log_of_a_deleted_environment_is_no_longer_read() {
     eventually("the log is read", async || when(reads().await > before)).await;
     studio.delete(&id).await.expect(202);
     ada.until("env:status", |status| status["status"] == "deleted").await;
-    // A log with a reader is read every second, and the replica polls for new logs to follow as often. So five polls without a read
-    // show that no reader is left.
+    // While a client is subscribed to a log, the replica reads new lines at least every second. It also looks for logs to follow once a
+    // second (a poll). Five polls without a read therefore show that no reader is left.
     let polls = async || app.scrape().await.get("db_queries_total", &[("operation", "update"), ("table", "log_streams")]);
     eventually("no reader is left", async || {
         let (read, polled) = (reads().await, polls().await);

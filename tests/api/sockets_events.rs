@@ -64,7 +64,7 @@ async fn an_unknown_event_is_refused_and_counted_without_its_name() {
 }
 
 #[tokio::test]
-async fn a_payload_of_another_shape_is_refused_with_its_field() {
+async fn a_payload_of_the_wrong_shape_is_refused_and_the_error_names_the_field() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let payloads = [
         (json!({}), "at", "required"),
@@ -148,7 +148,7 @@ async fn a_client_that_sends_too_many_events_gets_an_error_and_no_other_is_affec
     let refused = answers.iter().filter(|answer| answer["error"]["code"] == "too_many_events").count();
     let answered = answers.iter().filter(|answer| answer["server_at"].is_u64()).count();
     assert_eq!(refused + answered, 60, "{answers:?}");
-    // A burst may be twice the rate. On a slow machine, the burst takes longer, so the limit admits more events.
+    // The limit admits ten events at once, twice its rate. A slow machine needs longer to send all 60, so the limit admits more of them.
     assert!(answered >= 10 && refused >= 20, "{answered} {refused}");
     assert_eq!(fixture.grown("rate_limited_total", &[("limiter", "socket_events")]).await, refused as f64);
     assert_eq!(fixture.grown("websocket_errors_total", &[("error_type", "too_many_events")]).await, refused as f64);

@@ -1,5 +1,5 @@
-//! Redis or Postgres down. Without Redis, clients receive only the events of their own replica, lost events are counted, and the bus
-//! recovers by itself. Without Postgres, new clients are refused, and connected clients stay connected.
+//! Failures of Redis and Postgres. While Redis is down, clients receive only the events of their own replica, and lost events are counted.
+//! When Redis is back, the bus recovers by itself. While Postgres is down, new clients are refused, and connected clients stay connected.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl Fixture {
         assert!(!numbers(here).contains(&u64::from(first + 5)));
     }
 
-    /// Asserts that each client receives events of the other replica within the promised time, and that neither client was disconnected.
+    /// Asserts that each client receives events of the other replica within [`RECOVERY`], and that neither client was disconnected.
     async fn assert_recovers(&self, (here, there): (&Socket, &Socket), mut number: u32) {
         for (sender, receiver) in [(&self.proxied, there), (&self.healthy, here)] {
             let first = u64::from(number) + 1;
@@ -107,7 +107,7 @@ async fn redis_freezes_and_thaws() {
 }
 
 #[tokio::test]
-async fn the_network_forgets_the_connections_to_redis() {
+async fn silent_and_closed_connections_to_redis_are_replaced() {
     let Some(fixture) = Fixture::new(Mode::Pass).await else { return };
     let (here, there) = fixture.clients().await;
     fixture.redis.lose();

@@ -10,7 +10,7 @@ use crate::support::app::through;
 use crate::support::socket_client::Kind;
 use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
-/// The promised time limit for a logout, with Redis and without.
+/// The time limit for a logout, with Redis and without: `docs/REALTIME.md` states it.
 const LOGOUT_LIMIT: Duration = Duration::from_secs(1);
 /// The time limit for an expired session: the interval of the checks, five seconds, and one second for the logout.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(6);
@@ -178,8 +178,9 @@ async fn a_session_that_ends_while_it_is_checked_keeps_no_client() {
     let here = TestApp::on(&stores, &[]).await;
     let there = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address), "--redis-timeout=20s"]).await;
     there.until_connected_to_bus().await;
-    // A client is checked before and after it joins the room of its session. The first check reads a cached session from Redis, any other
-    // from the database.
+    // The replica checks a client before and after the client joins the room of its session. The proxy holds the first answer of Redis that
+    // contains the session. If the session is cached, Redis sends this answer during the first check. Otherwise, Redis sends it during the
+    // second check, because the first check loads the session from the database into the cache.
     for is_cached in [true, false] {
         let ada = here.user(&format!("ada-{is_cached}")).await;
         if is_cached {

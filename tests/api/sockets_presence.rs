@@ -9,8 +9,8 @@ use crate::support::{Mode, Proxy, Socket, Sockets, Stores, TestApp, User};
 
 /// A dead replica's users disappear fifteen seconds after its last message; the rest is for a busy machine.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(25);
-/// A dead replica's presence is kept for at least ten seconds. A change within this shorter limit was therefore announced; it is not an
-/// expiry.
+/// Time limit for an announced change. A dead replica's presence is kept for longer than this, at least ten seconds, so a change within
+/// this limit cannot be an expiry.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(9);
 
 /// Users who are all members of one project.
@@ -32,7 +32,7 @@ impl Crowd {
         Self { users, project }
     }
 
-    /// Connects a user's client to a replica and subscribes it.
+    /// Connects a user's client to a replica and subscribes the client to the project.
     async fn enter(&self, sockets: &Sockets, app: &TestApp, user: usize) -> Socket {
         let socket = sockets.connect(app, &self.users[user].token).await;
         assert_eq!(socket.emit("project:subscribe", json!({ "project_id": self.project })).await, json!({}));

@@ -192,7 +192,7 @@ async fn a_removal_is_detected_without_a_signal() {
 }
 
 #[tokio::test]
-async fn subscriptions_are_refused_as_requests_are() {
+async fn subscriptions_follow_the_same_access_rules_as_requests() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let team = Team::of(&app).await;

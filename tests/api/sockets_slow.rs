@@ -52,7 +52,7 @@ async fn a_client_that_answers_no_ping_is_disconnected() {
     let poll = fixture.poll().await;
     poll.connect(&fixture.eve).await;
     fixture.app.until_clients(3).await;
-    // The client reads everything but answers no ping; the polling client does not even poll.
+    // The WebSocket client reads every message and answers no ping; the polling client does not even poll.
     while !matches!(socket.next().await, Received::Close(_) | Received::End) {}
     eventually("both clients have timed out", async || {
         let timed_out = [("reason", "heartbeat_timeout")];

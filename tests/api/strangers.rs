@@ -122,7 +122,7 @@ async fn a_registration_that_is_sent_again_counts_again() {
 }
 
 #[tokio::test]
-async fn oauth_starts_and_callbacks_are_limited_and_lose_no_flow() {
+async fn oauth_starts_and_callbacks_are_limited_and_a_refusal_sets_no_cookie() {
     let platforms = Platforms::start().await;
     let [file, key] = platforms.arguments();
     let app = TestApp::with(&[&file, &key, "--oauth-per-minute=3"]).await;

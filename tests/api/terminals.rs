@@ -176,7 +176,7 @@ async fn invalid_and_forbidden_requests_are_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_connection_can_open_at_most_eight_terminals() {
+async fn a_connection_can_have_at_most_eight_open_terminals() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;

@@ -1,4 +1,5 @@
-//! Terminals of the `docker` driver, on a real container engine: bytes in both directions, backpressure, and the end of all programs.
+//! Terminals of the `docker` driver, on a real container engine: bytes in both directions, backpressure, and the end of all programs. The
+//! driver runs a guard beside each terminal: a process that ends the terminal's programs when the client disconnects.
 
 use std::time::Duration;
 
@@ -113,7 +114,7 @@ async fn a_program_whose_output_is_not_read_waits() {
     let mut at = open(&fixture, environment).await;
     at.types("seq 10000000 | tee /tmp/written; echo do''ne\r").await;
     let written = async || fixture.exec(environment, "wc -c </tmp/written").await.unwrap().output;
-    // The program stops writing when the pipes between it and the test are full.
+    // The program stops writing when the buffers between it and the test are full.
     let stopped = eventually("the program has stopped writing", async || {
         let before = written().await;
         when(!before.trim().is_empty() && before != "0\n" && before == written().await).map(|()| before)

@@ -19,7 +19,8 @@ async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
     }
     let stores = Stores::new().await;
     let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    // Pings are rare, because one test fills the queue of a client. The service would disconnect that client when a ping is due.
+    // Pings are rare, because one test fills the queue of a client: the service disconnects a client if its queue is full when a ping
+    // is due.
     let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s", "--socket-ping-interval=1m"];
     let config = configuration(&stores, &arguments);
     let made = Namespace::of(&config)?;

@@ -118,8 +118,8 @@ async fn fifty_wrong_passwords_at_once_do_not_exceed_the_limit() {
     assert_throttled(app.login("ada@example.com", PASSWORD).await);
 }
 
-/// Asserts that concurrent logins with the correct password count no failure. If refused logins were counted, correct passwords alone
-/// could lock the account.
+/// Asserts that concurrent logins with the correct password are not counted as failures. If refused logins were counted, correct
+/// passwords alone could lock the account.
 async fn assert_right_passwords_leave_no_trace(app: &TestApp) {
     app.register("ada@example.com").await.expect(201);
     for _round in 0..3 {
@@ -186,7 +186,7 @@ async fn an_address_is_throttled_across_accounts_and_other_addresses_are_not() {
     }
     let before = app.settled().await;
     assert_throttled(login_from(&app, "203.0.113.1", "c@example.com").await);
-    // The trusted proxy appended the last address; the preceding ones are the client's claim.
+    // The trusted proxy appended the last address; the client wrote the preceding ones, which may be false.
     assert_throttled(login_from(&app, "198.51.100.9, 203.0.113.1", "d@example.com").await);
     assert_throttled(login_from(&app, "::ffff:203.0.113.1", "e@example.com").await);
     let after = app.settled().await;

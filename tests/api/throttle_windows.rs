@@ -149,7 +149,7 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        name: "a failure after the expiry of its lease counts, and no bucket overflows",
+        name: "an attempt that fails after its lease has expired still counts, and no bucket overflows",
         burst: 1,
         at_once: None,
         is_counted: true,

@@ -1,4 +1,4 @@
-//! Visits: each report of a browser counts once, and hostile clients can neither create series nor cause server errors. The last test is
+//! Beacons: each report in them counts once, and hostile clients can neither create series nor cause server errors. The last test is
 //! about the fleet status.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! A response, read to the end, and the requirements on every problem.
+//! A response, read to the end, and the assertions that every problem must pass.
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;

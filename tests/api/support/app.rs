@@ -146,7 +146,7 @@ impl Drop for TestApp {
     }
 }
 
-/// The configuration of a replica on these stores. `arguments` replace the standard arguments of tests.
+/// The configuration of a replica on these stores. `arguments` override the standard arguments of tests.
 pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
     let standard = [
         ("listen-address", "127.0.0.1:0".to_owned()),

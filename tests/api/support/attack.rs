@@ -8,7 +8,7 @@ use crate::sockets::assert_answers;
 
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
-/// A replica, the user of the attackers, and the connected client of an honest user.
+/// A replica, the account that the hostile clients use, and the connected client of an honest user.
 pub struct Fixture {
     pub app: TestApp,
     pub eve: User,

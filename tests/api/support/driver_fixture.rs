@@ -1,4 +1,5 @@
-//! An environment driver behind its `Engine`, in a namespace of one test. After the test, the containers of the namespace are removed.
+//! An environment driver, which tests call through the service's `Engine`. Each test has a namespace of its own; after the test, the
+//! containers of the namespace are removed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -134,7 +135,7 @@ impl DriverFixture {
         self.until_ready(environment, since).await;
     }
 
-    /// Waits until the container has written a line after `since`. Before its first line, the program may not handle signals.
+    /// Waits until the container has written a line after `since`. Before its first line, the program might not handle signals yet.
     pub async fn until_ready(&self, environment: Uuid, since: OffsetDateTime) {
         take(&mut self.lines(environment, since).await, 1).await;
     }
@@ -255,7 +256,8 @@ impl Namespace {
 }
 
 impl Drop for Namespace {
-    /// Runs on a thread of its own, because the test's runtime may already be shutting down.
+    /// Runs in a new runtime on a thread of its own: `drop` cannot await, Tokio forbids `block_on` on a thread of the test's runtime, and
+    /// that runtime may already be shutting down.
     fn drop(&mut self) {
         std::thread::scope(|scope| {
             let removed = scope.spawn(|| {

@@ -14,10 +14,10 @@ use super::{Ask, Raw, Scrape, eventually, when};
 const VARIABLE: &str = "CADDY";
 const CADDYFILE: &str = "Caddyfile";
 
-/// A running Caddy; dropping it stops it.
+/// A running Caddy, killed when dropped.
 pub struct Edge {
     process: Child,
-    /// Its state, and the socket of its admin interface.
+    /// Caddy's state, and the socket of its admin interface.
     folder: PathBuf,
     variables: Vec<(String, String)>,
     client: Client,
@@ -68,7 +68,7 @@ impl Edge {
         Some(edge)
     }
 
-    /// Its base URL.
+    /// The base URL of the edge.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -92,13 +92,14 @@ impl Edge {
         Scrape::parse(&answer.expect(200).text())
     }
 
-    /// The number of requests to the pool of replicas that ended with this status.
+    /// The number of requests that Caddy's handler `reverse_proxy` has ended with this status.
     pub async fn ended_with(&self, status: &str) -> f64 {
         let labels = [("handler", "reverse_proxy"), ("code", status)];
         self.scrape().await.get("caddy_http_request_duration_seconds_count", &labels)
     }
 
-    /// Reloads the Caddyfile, as an operator does after a change. Returns once the old configuration has ended.
+    /// Reloads the Caddyfile, as an operator does after a change. Returns when the new configuration is active; requests that the old
+    /// one accepted may still be in progress.
     pub async fn reload(&self) {
         let mut reload = command(&self.variables, "reload");
         reload.args(["--force", "--address", &admin(&self.folder)]).stderr(Stdio::null());
@@ -106,14 +107,14 @@ impl Edge {
         assert!(ended.success(), "{ended}");
     }
 
-    /// Stops it gracefully and waits until it has ended.
+    /// Stops Caddy gracefully and waits until it has exited.
     pub async fn stop(&mut self) -> ExitStatus {
         let sent = Command::new("kill").args(["-s", "TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
         eventually("the edge exits", async || self.process.try_wait().unwrap()).await
     }
 
-    /// Starts it on the same address again.
+    /// Starts Caddy on the same address again, and waits until the service is healthy.
     pub async fn start_again(&mut self) {
         self.process = run(&self.variables);
         self.until_healthy().await;
@@ -150,7 +151,7 @@ fn command(variables: &[(String, String)], verb: &str) -> Command {
     command
 }
 
-/// Distinct free ports of a loopback address that no other program uses, so that they stay free.
+/// Distinct free ports of a random loopback address. Other programs hardly ever use the same address, so the ports stay free.
 fn free<const COUNT: usize>() -> [SocketAddr; COUNT] {
     let address = super::own_loopback();
     let held = [(); COUNT].map(|()| TcpListener::bind((address, 0)).unwrap());

@@ -24,7 +24,7 @@ impl<'a> Studio<'a> {
         self.app.as_user(&self.user, method, path)
     }
 
-    /// Requests an environment.
+    /// Requests the creation of an environment.
     pub async fn create(&self, name: &str) -> Answer {
         let body = json!({ "name": name, "image": "busybox:1.37" });
         self.request(Method::POST, &format!("/api/projects/{}/environments", self.project)).json(&body).answer().await

@@ -10,8 +10,8 @@ use super::{Answer, Ask, LONG_TIMEOUTS, TestApp, User, eventually, when};
 pub const FAULTS: &str = "--faults=true";
 
 impl TestApp {
-    /// Starts with new stores, fault injection and extra arguments, and waits until it is ready. The time limit for acquiring a database
-    /// connection is long: a busy machine must not cause time-outs.
+    /// Starts an application on new stores with fault injection and extra arguments, and waits until the application is ready. The time
+    /// limit for acquiring a database connection is long: a busy machine must not cause time-outs.
     pub async fn with_faults(arguments: &[&str]) -> Self {
         Self::with(&[&[FAULTS, LONG_TIMEOUTS[0]], arguments].concat()).await
     }

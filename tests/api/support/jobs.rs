@@ -171,7 +171,7 @@ impl Fixture {
     pub async fn proxy(&self, mode: Mode) -> Way {
         let proxy = Proxy::before(&self.stores.database_url(), mode).await;
         let database = through("database-url", &self.stores.database_url(), proxy.address);
-        // Short, because tests wait until these limits are reached, but longer than a busy machine needs.
+        // Tests wait until these timeouts expire, so the timeouts are short, but long enough for the database on a busy machine.
         Way { proxy, arguments: vec![database, "--database-acquire-timeout=4s".to_owned(), "--database-statement-timeout=3s".to_owned()] }
     }
 

@@ -215,7 +215,7 @@ impl Replica {
         self.scrape().get("log_entries_total", &[])
     }
 
-    /// Stops without releasing its claims.
+    /// Stops following, without releasing the claims.
     pub fn kill(self) -> Self {
         self.following.abort();
         self

@@ -1,5 +1,5 @@
 // A real OpenID Connect provider for the tests: the certified npm package `oidc-provider`, on a free port of 127.0.0.1.
-// oidc_provider.rs starts it and logs in. The simulator simulates providers that misbehave.
+// oidc_provider.rs starts it and logs in. The crate provider-sim simulates providers that misbehave.
 //
 //   OIDC_PROVIDER=<folder>/node_modules node oidc_provider.mjs <client id> <client secret> <redirect URI>
 //
@@ -36,7 +36,7 @@ const provider = new Provider(issuer, {
   },
   // As on large platforms, the account's claims are in the ID token, too.
   conformIdTokenClaims: false,
-  // Every account exists, under the name typed into the login form.
+  // The login form accepts any name: an account exists for each one.
   findAccount: (_context, login) => ({
     accountId: login,
     claims: () => ({

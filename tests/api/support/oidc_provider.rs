@@ -1,5 +1,5 @@
-//! A real OIDC provider in a process of its own, and a user who logs in there. `oidc_provider.mjs` configures the provider. The simulator
-//! simulates platforms that fail or lie.
+//! A real OIDC provider in a process of its own, and a user who logs in there. `oidc_provider.mjs` configures the provider. The
+//! crate `provider-sim` simulates platforms that fail or send false data.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -17,7 +17,7 @@ const VARIABLE: &str = "OIDC_PROVIDER";
 /// Maximum number of redirects and forms from an authorization request to its end: more than login and consent need.
 const STEPS: usize = 10;
 
-/// A running provider with one client; dropping it stops it.
+/// A running provider with one OAuth client. The provider's process ends when this value is dropped.
 pub struct OidcProvider {
     process: Child,
     pub issuer: String,

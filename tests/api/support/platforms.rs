@@ -182,7 +182,7 @@ impl Browser {
         back.strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("not a redirect to the application: {back}")).to_owned()
     }
 
-    /// Approves at the platform and returns the application's path of the redirect back, without following it.
+    /// Approves at the platform and returns the path of the redirect back to the application, without following the redirect.
     pub async fn until_back(&mut self, app: &TestApp, platform: &str, account: &str) -> String {
         let location = self.start(app, platform).await;
         self.decide(&location, account, &[]).await

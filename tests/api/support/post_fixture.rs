@@ -49,7 +49,7 @@ impl<'a> PostFixture<'a> {
         json!({ "project_id": self.project, "text": text, "platforms": platforms })
     }
 
-    /// Requests a post.
+    /// Requests the creation of a post.
     pub async fn write(&self, text: &str, platforms: &[&str]) -> Answer {
         self.request(Method::POST, "/api/posts").json(&self.body(text, platforms)).answer().await
     }
@@ -91,7 +91,7 @@ impl<'a> PostFixture<'a> {
         .await
     }
 
-    /// Makes every delivery that waits for an attempt due immediately.
+    /// Schedules the next attempt of every waiting delivery for now.
     pub async fn hurry(&self) {
         self.app.stores.execute("UPDATE jobs SET run_at = now() WHERE kind = 'post_delivery' AND lease_id IS NULL").await;
     }

@@ -26,7 +26,7 @@ pub enum Mode {
     Refuse,
     /// Connections are accepted, but nothing is forwarded in either direction: the store is frozen, or the network drops packets.
     Hang,
-    /// Holds back the first chunk from the store that contains these bytes, and all later chunks from the store on the same connection.
+    /// Holds back chunks from the store: on each connection, the first chunk that contains these bytes, and all later chunks.
     HoldAnswersWith(Vec<u8>),
     /// Each chunk is delayed by this long.
     Slow(Duration),
@@ -37,7 +37,7 @@ struct State {
     mode: Mode,
     /// Incremented to close every open connection, or to silence it permanently.
     generation: u64,
-    /// Connections of earlier generations become silent instead of being closed.
+    /// A connection whose generation is lower than this becomes silent instead of being closed.
     lost_before: u64,
     listening: AtomicBool,
     /// The number of connections made so far.

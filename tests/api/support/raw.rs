@@ -98,7 +98,7 @@ impl Raw {
         }
     }
 
-    /// The next `length` bytes; `None` when the connection ends before them.
+    /// The next `length` bytes; `None` when the connection ends first.
     pub async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.read.len() < length {
             if !self.more().await {

@@ -40,7 +40,7 @@ impl Scrape {
         self.get(name, labels) - before.get(name, labels)
     }
 
-    /// The series of a metric whose values differ from an earlier scrape: their labels as `label=value,…`, and the difference.
+    /// The series of a metric that have changed since an earlier scrape: their labels as `label=value,…`, and the difference.
     pub fn grown(&self, before: &Self, name: &str) -> BTreeMap<String, f64> {
         let series = self.samples.iter().filter(|((sample, _), _)| sample == name);
         let growth = series.map(|((_, labels), value)| {

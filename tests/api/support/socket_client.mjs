@@ -5,7 +5,8 @@
 //
 // Reads commands, one JSON object per line, and reports events in the same format. The process ends when its standard input closes.
 //   {order: "connect", id, url, options}        `options` as `io()` of the package takes them
-//   {order: "emit", id, number, event, args, timeout}   timeout of the acknowledgement in ms; null requests none
+//   {order: "emit", id, number, event, args, timeout}   `timeout` of the acknowledgement in ms, or `null` to request
+//                                               no acknowledgement
 //   {order: "disconnect", id}                   disconnects
 //   {order: "kill", id}                         closes the Engine.IO connection of the client
 // Events: {id, kind, at, …}, `at` in milliseconds since the epoch. Bytes are {"$bytes": "<base64>"} in both directions.
@@ -30,7 +31,7 @@ const fromBytes = (value) =>
     ? { $bytes: Buffer.from(item).toString('base64') }
     : undefined));
 
-// Why the connection failed: the code of the problem that refused a poll, otherwise the message of the error.
+// The reason for a failed connection. If the service answered a poll with a problem: the problem's code. Otherwise: the error's message.
 const refusal = (error) => {
   try {
     const { code } = JSON.parse(error.context.responseText);

@@ -62,7 +62,7 @@ pub enum Kind {
 }
 
 impl Sockets {
-    /// Starts the process. Without the library, prints a line and returns `None`.
+    /// Starts the process. Without the environment variable, prints a line and returns `None`.
     pub fn start() -> Option<Self> {
         let Some(library) = std::env::var_os(VARIABLE) else {
             eprintln!("SKIPPED: {VARIABLE} is not set: sockets are NOT tested with the official client");
@@ -162,7 +162,7 @@ impl Dial {
         socket
     }
 
-    /// Tries to connect and returns the reason of the refusal.
+    /// Tries to connect and returns the reason for the refusal.
     pub async fn refused(self) -> String {
         self.open().refused().await
     }
@@ -226,7 +226,7 @@ impl Socket {
         events.map(|record| record.args.and_then(|args| args.into_iter().next()).unwrap_or_default()).collect()
     }
 
-    /// Waits until the client has connected `times` times, and returns the last of these events. If `times` is 1, a refusal is a panic.
+    /// Waits until the client has connected `times` times, and returns the last of these events. If `times` is 1, panics on a refusal.
     pub async fn until_connected(&self, times: usize) -> ClientEvent {
         eventually(&format!("the client connects ({times})"), async || {
             assert!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Ask, TestApp};
 
-/// Long enough, and on no list of common passwords.
+/// Long enough, and not in the service's list of common passwords.
 pub const PASSWORD: &str = "correct horse battery staple";
 
 /// A user with an account and a session.
@@ -39,7 +39,7 @@ impl TestApp {
         self.login(email, PASSWORD).await.expect(200).json()["token"].as_str().unwrap().to_owned()
     }
 
-    /// Requests the account of the token's session from this replica.
+    /// Asks this replica for the account to which the token's session belongs.
     pub async fn me(&self, token: &str) -> Answer {
         self.get("/api/auth/me").bearer_auth(token).answer().await
     }
