@@ -1,7 +1,7 @@
 //! No import cycles among the files of a crate: each file can be read after the files that it imports.
 //!
-//! A file imports another one if its `use` lines or its code name an item that the other file defines. If a third file re-exports the
-//! item with `pub use`, the import is still one of the defining file. The `pub use` itself is not an import.
+//! A file imports another one if its `use` lines or its code name an item that the other file defines. This holds even if
+//! the item is named through a re-export (`pub use`) in a third file. The `pub use` itself is not an import.
 
 use std::collections::{BTreeMap, BTreeSet};
 

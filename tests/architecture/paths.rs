@@ -38,7 +38,7 @@ pub fn mentions(code: &str, module: &[String]) -> Vec<Mention> {
                 }
                 1
             }
-            // Not `use<'a>`, which captures a lifetime and imports nothing.
+            // `use<'a>` does not match: it captures a lifetime and imports nothing.
             ["use", next, ..] if *next != "<" => {
                 let length = tokens[at..].iter().take_while(|token| **token != ";").count();
                 let is_public = matches!(&tokens[..at], [.., "pub"] | [.., "pub", "(", _, ")"]);

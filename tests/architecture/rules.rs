@@ -1,9 +1,9 @@
-//! Which files may name which crates and modules. Almost all rules look at one line of code at a time.
+//! Restricts the files that may use a crate or a module. Almost all rules check one line of code at a time.
 
 use super::cycles::imports;
 use super::sources::{file_name, sources};
 
-/// Every line of code in `src` that mentions one of the paths, except in the files that `allowed` accepts.
+/// Every line of code in `src` that mentions one of these Rust paths, except in the files that `allowed` accepts.
 fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
     for source in sources("src").iter().filter(|source| !allowed(&source.path)) {

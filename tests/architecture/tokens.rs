@@ -1,4 +1,4 @@
-//! Splits Rust code into names, `::` and single characters, without comments, strings and characters in quotes.
+//! Splits Rust code into names, `::` and single characters, and omits comments, string literals and character literals.
 //!
 //! Written by hand: a parser library could enable more features of dependencies that the service also has, and Cargo would then compile
 //! these dependencies twice (`tests/contract/builds.rs`).

@@ -1,5 +1,5 @@
-//! `cargo build` and `cargo test` must enable the same features of each dependency. Otherwise the dependency is compiled twice, with all
-//! crates that depend on it.
+//! `cargo build` and `cargo test` must enable the same features of each dependency. Otherwise Cargo compiles the dependency, and all crates
+//! that depend on it, twice.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -20,7 +20,7 @@ fn features(selection: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_build_of_the_programs_compiles_no_crate_again_that_the_tests_have_compiled() {
+fn a_build_of_the_programs_recompiles_no_crate_that_the_tests_have_compiled() {
     let programs = features(&["--package", "vitrine", "--package", "provider-sim", "--edges", "normal,build"]);
     let everything = features(&["--workspace", "--edges", "normal,build,dev"]);
     assert!(programs.len() > 300, "{programs:?}");

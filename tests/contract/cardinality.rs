@@ -20,11 +20,13 @@ const HEADROOM: usize = 3;
 const EDGE_METHODS: [&str; 10] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"];
 /// Statuses that the edge can return even where no operation declares them.
 const EDGE_STATUSES: [u16; 17] = [101, 304, 308, 400, 403, 404, 405, 408, 411, 413, 414, 417, 431, 499, 502, 503, 504];
-/// Caddy's names for its two servers in the worst case: one serves a site with host names, the other plain HTTP without host names.
+/// Caddy's names for its two servers in the worst case: the first serves plain HTTP without host names, the second a site
+/// with host names.
 const EDGE_SERVERS: [&str; 2] = ["srv1", "srv2"];
 /// Handlers of our Caddyfile that count the requests of a site without host names; `subroute` counts those of a site with host names.
 const EDGE_HANDLERS: [&str; 6] = ["encode", "error", "headers", "log_append", "reverse_proxy", "static_response"];
-/// The handlers that rules, dashboards and runbooks select. Which of the two sees all requests depends on the site.
+/// The handlers that rules, dashboards and runbooks select. `reverse_proxy` counts all requests to replicas if the site has no host names,
+/// `subroute` if it has some.
 const EDGE_HANDLER: &str = "reverse_proxy|subroute";
 
 /// Postgres' own databases, the service's, and some created by hand.
@@ -129,8 +131,8 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
     own.into_iter().chain(process).collect()
 }
 
-/// Every series that the edge can expose, whatever clients send, with its number of samples. The buckets of a histogram count as one
-/// series.
+/// The series that clients can create at the edge, and the others that Prometheus keeps, each with its number of samples. The buckets of
+/// a histogram count as one series.
 fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
     let name = |name: &str| ("__name__", name.to_owned());
     let mut series = vec![
@@ -247,7 +249,7 @@ fn prefix(job: &str) -> &str {
     if job == "postgres" { "pg_" } else { job }
 }
 
-/// One of two handlers counts all requests, depending on whether the site's address has a host name.
+/// One of two handlers counts all requests to replicas, depending on whether the site's address has a host name.
 #[test]
 fn requests_at_the_edge_are_selected_by_the_handler_that_sees_all_of_them() {
     let of_edge: Vec<Selector> = selected().into_iter().filter(|selector| selector.metric.starts_with("caddy_http_")).collect();

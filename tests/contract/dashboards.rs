@@ -1,7 +1,7 @@
-//! Rules for every dashboard: those of Grafana's own linter as far as they suit one Prometheus with fixed jobs, and ours.
+//! Rules for every dashboard: our own, and those rules of Grafana's dashboard linter that suit a single Prometheus with fixed jobs.
 //!
-//! A rule returns the faults of a dashboard. `sample` is a dashboard without faults; the tests show that each rule finds a changed detail
-//! in it. `metrics` checks that the queried metrics exist.
+//! A rule returns the faults of a dashboard. `sample` is a dashboard without faults; the tests change one detail of the
+//! sample and assert that the rule finds the change. `metrics` checks that the queried metrics exist.
 
 mod causes;
 mod identity;

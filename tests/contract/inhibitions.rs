@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::files::{alerts, items, root, rule_tests, text, yaml};
 
-/// Labels that identify an alert's Prometheus. Without them, alerts of all deployments would be mixed.
+/// Labels that identify an alert's Prometheus. A rule without them in `equal` would also inhibit alerts of other deployments.
 const ORIGIN: [&str; 2] = ["cluster", "environment"];
 /// Labels that describe an alert or its observation rather than its target. `job` is among them because `instance` names the target more
 /// precisely.
@@ -28,7 +28,7 @@ fn faults(rule: &Value, labels: &BTreeMap<String, BTreeSet<String>>) -> Vec<Stri
     for label in equal.iter().filter(|label| !ORIGIN.contains(label)) {
         let demands = |side: &Matchers| side.iter().any(|(name, operator, value)| name == label && operator == "!=" && value.is_empty());
         if !demands(&source) || !demands(&target) {
-            faults.push(format!("matches two alerts that both lack the label {label}"));
+            faults.push(format!("does not require the label {label} of both alerts"));
         }
     }
     for source in names(&source) {
@@ -95,7 +95,7 @@ fn an_alert_inhibits_no_alert_of_another_target() {
 }
 
 #[test]
-fn every_pair_of_alerts_has_a_case_with_and_one_without_inhibition() {
+fn every_pair_of_alerts_has_a_case_with_inhibition_and_one_without() {
     let table = text("monitoring/alertmanager/inhibitions.txt");
     let tried = |source: &str, verb: &str, target: &str| {
         table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(verb)).any(|(left, right)| {
@@ -136,7 +136,7 @@ fn a_rule_that_omits_the_target_is_reported() {
     assert_eq!(rule(&[worse], &[bad], &["cluster", "environment"]), ["Worse inhibits Bad of another instance"]);
     assert_eq!(rule(&[worse], &[all], &["cluster", "environment"]), ["Worse inhibits All without an instance"]);
     let missing = rule(&[worse, there], &[bad], &["cluster", "environment", "instance"]);
-    assert_eq!(missing, ["matches two alerts that both lack the label instance"]);
+    assert_eq!(missing, ["does not require the label instance of both alerts"]);
     let table = r#"table!="""#;
     let without = rule(&[worse, there, table], &[bad, there, table], &["cluster", "environment", "instance", "table"]);
     assert_eq!(without, ["Worse has no table, so Worse never inhibits Bad"]);

@@ -46,7 +46,7 @@ fn every_error_response_is_a_problem() {
 }
 
 #[test]
-fn every_operation_id_is_unique_and_every_link_has_an_existing_one() {
+fn every_operation_id_is_unique_and_every_link_names_an_existing_operation() {
     let described = described();
     let operations = operations(&described);
     let names: BTreeSet<&str> = operations.iter().map(|(_, operation)| operation["operationId"].as_str().unwrap()).collect();

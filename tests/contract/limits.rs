@@ -20,7 +20,7 @@ fn the_memory_alert_fires_at_nine_tenths_of_the_memory_limit() {
     assert_eq!(expression("HighMemoryUsage"), format!("process_resident_memory_bytes{{job=\"backend\"}} > 0.9 * {limit} * 1024 * 1024"));
 }
 
-/// The argument of a directive that occurs once in the Caddyfile; for a variable, its default.
+/// The argument of a directive that occurs once in the Caddyfile. If the argument is a variable, returns the variable's default.
 fn edge(directive: &str) -> String {
     let text = fs::read_to_string(root().join("Caddyfile")).unwrap();
     let start = format!("{directive} ");
@@ -41,7 +41,7 @@ fn shipped() -> Config {
 #[test]
 fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
     let fails: u32 = edge("health_fails").parse().unwrap();
-    // The first check begins up to one interval after the replica stops answering; the last one ends by its timeout.
+    // The first check begins up to one interval after the replica stops answering; the last check fails when it times out.
     let longest = edge_time("health_interval") * fails + edge_time("health_timeout");
     assert!(longest <= Duration::from_secs(3), "{longest:?}");
     // The edge still retries a request at that time, so that another replica serves it.

@@ -25,7 +25,7 @@ fn by_default(text: &str) -> String {
     text
 }
 
-/// The local URLs that the page of the runbooks replaces, each with the variable that has the URL to show.
+/// The local URLs that the page of the runbooks replaces, each with the variable that contains its replacement.
 fn replaced() -> BTreeMap<String, String> {
     let quoted = |line: &str| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let pair = |line: &str| match &quoted(line)[..] {
@@ -53,7 +53,7 @@ fn default_addresses_agree_with_the_page_and_the_example() {
             "x-links of docker-compose.yml: default of {variable}"
         );
         let is_chosen = links[&variable].as_str().unwrap().starts_with(&format!("${{{variable}:-"));
-        assert!(!is_chosen || example.contains(&format!("\n#{variable}={address}\n")), ".env.example must have {variable}={address}");
+        assert!(!is_chosen || example.contains(&format!("\n#{variable}={address}\n")), ".env.example must have #{variable}={address}");
     }
 }
 
@@ -67,7 +67,7 @@ fn the_page_replaces_every_local_address_in_runbooks() {
                 let start = start.unwrap_or_else(|| panic!("{name}.md: a URL must begin with http://: {line}"));
                 let end = line[at + 10..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |length| at + 10 + length);
                 assert!(known.contains_key(&line[start..end]), "{name}.md: {PAGE} does not replace {}", &line[start..end]);
-                // The page would also replace the address in such a command, but in its container, a service always has its default port.
+                // The page would replace the address in such a command, too, but inside a container, the service keeps its default port.
                 assert!(!line.contains("docker compose exec"), "{name}.md: inside a container the host must be 127.0.0.1: {line}");
             }
         }
@@ -127,7 +127,11 @@ fn all_services_except_the_edge_are_published_on_loopback_only() {
     let page = &compose["services"]["runbooks"];
     assert_eq!(page["networks"], serde_json::json!(["monitoring"]), "the edge must not reach the runbooks");
     let mounts: Vec<_> = items(&page["volumes"]).filter_map(Value::as_str).collect();
-    assert_eq!(mounts, ["./monitoring/runbooks:/srv/monitoring/runbooks:ro", "./docs:/srv/docs:ro"], "the page must mount documents only");
+    assert_eq!(
+        mounts,
+        ["./monitoring/runbooks:/srv/monitoring/runbooks:ro", "./docs:/srv/docs:ro"],
+        "the service runbooks must mount only documents"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub struct Query {
     pub selectors: Vec<Selector>,
     /// Every `by` clause.
     pub groupings: Vec<Grouping>,
-    /// Its strings outside of braces, among them the labels that `label_replace` creates.
+    /// Every string outside of braces, among them the labels that `label_replace` creates.
     pub strings: Vec<String>,
 }
 
@@ -130,7 +130,8 @@ fn matchers(rest: &mut &str) -> Vec<(String, String, String)> {
     matchers
 }
 
-/// Adds the contents of these nodes to the query, and returns the names of their series. `function` is applied to the nodes.
+/// Adds the contents of these nodes to the query, and returns the names of their series. `function` is the function or
+/// aggregation around the nodes.
 fn walk(nodes: &[Node], function: Option<&str>, query: &mut Query) -> Vec<String> {
     let mut metrics = Vec::new();
     let mut rest = nodes;

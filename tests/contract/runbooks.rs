@@ -12,7 +12,7 @@ const COMMANDS: [&str; 7] = ["docker", "curl", "for", "sudo", "df", "cargo", "am
 const SIGNS: [&str; 5] = ["rate(", "{job=", "histogram_quantile(", " by (", "slo:"];
 /// Options of Compose that take a value.
 const WITH_VALUE: [&str; 7] = ["--since", "--tail", "-n", "--format", "--index", "--profile", "--scale"];
-/// Folders whose paths are checked where a runbook names them.
+/// Folders of the checkout. A path in one of them must exist if a runbook names it.
 const FOLDERS: [&str; 7] = ["docs/", "monitoring/", "platforms/", "compose/", "migrations/", "src/", ".ci/"];
 
 fn texts() -> Vec<(String, String)> {
@@ -20,7 +20,7 @@ fn texts() -> Vec<(String, String)> {
 }
 
 /// The indented and fenced lines of a document that are queries. A fence with a language other than `promql` contains no queries. In a
-/// runbook, every other indented or fenced line is a query unless it is empty or a command.
+/// runbook, all remaining indented and fenced lines are queries, except empty lines and commands.
 pub fn queries(document: &str) -> Vec<String> {
     let is_runbook = HEADINGS.iter().all(|heading| document.contains(heading));
     let mut fence = None;

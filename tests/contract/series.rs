@@ -1,4 +1,4 @@
-//! The number of series of one replica. `cardinality` checks the scrapes of all jobs.
+//! The number of series of one replica. The module `cardinality` checks the scrapes of every scrape job of Prometheus.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use crate::files::root;
 /// The number of series of one replica must stay below this, even under attack by hostile clients.
 const SERIES_BUDGET: usize = 7_500;
 
-/// The metrics of a replica that has just started, with every platform configured, in the text format of `/metrics`.
+/// The metrics of a replica that has been built but not started, with every platform configured, in the text format of `/metrics`.
 pub async fn scrape() -> &'static str {
     static SCRAPE: OnceCell<String> = OnceCell::const_new();
     SCRAPE.get_or_init(first_scrape).await

@@ -1,4 +1,4 @@
-"""Properties of valid requests that the description cannot express: unique idempotency keys, and passwords that are not common."""
+"""Properties of valid requests that the OpenAPI description cannot express: unique idempotency keys, and passwords that are not common."""
 
 import itertools
 import pathlib
@@ -18,7 +18,7 @@ def before_call(context, case, kwargs):
         return
     key = (case.headers or {}).get(KEY)
     if isinstance(key, str) and key:
-        # Keeps the length of the key, unless the number is longer.
+        # A number replaces the first characters of the key. The key keeps its length, unless the number is longer than the key.
         number = f"{next(numbers):08x}"
         quote = '"' if key.startswith('"') else ""
         case.headers[KEY] = quote + number + (key[len(quote) + len(number):] or quote)

@@ -1,4 +1,4 @@
-// A browser and its visitors. An error on a visitor's page fails the story, unless the story provokes the error.
+// A browser and its visitors. A story fails if an error occurs on a visitor's page, unless the story provokes the error.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 
@@ -74,7 +74,7 @@ export class Bench {
     }
   }
 
-  /** Saves a screenshot of the page opened last by the last visitor; returns its path if that succeeds. */
+  /** Saves a screenshot of the last visitor's newest page. Returns the screenshot's path, or `undefined` on failure. */
   async picture(path) {
     const pages = this.#visitors.flatMap(({ context }) => context.pages());
     const page = pages.at(-1);
@@ -92,7 +92,7 @@ export class Bench {
   }
 }
 
-/** Polls until `ask` is done; fails with the last observed value after `limit` milliseconds. */
+/** Calls `ask` until it returns a true `done`. After `limit` milliseconds, throws an error with the last value of `seen`. */
 export async function until(what, ask, limit = LIMIT) {
   const deadline = performance.now() + limit;
   for (;;) {

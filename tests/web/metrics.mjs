@@ -1,4 +1,4 @@
-// Metrics summed over all replicas. Each replica is scraped directly, as Prometheus does.
+// Metrics summed over all replicas. Like Prometheus, `scrape` reads each replica directly, not through the edge.
 
 /** Scrapes all replicas. */
 export async function scrape(replicas) {

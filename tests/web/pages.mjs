@@ -1,6 +1,6 @@
 // All pages, for stories that visit each of them.
 
-/** Public pages; needs the slug of a published project. */
+/** Returns the public pages. Requires the slug of a published project. */
 export const open = ({ slug }) => ({
   home: '/',
   about: '/about',
@@ -15,7 +15,7 @@ export const missing = { path: '/nothing-is-here', complaint: /status of 404/ };
 /** Pages for admins. */
 export const admin = { faults: '/studio/faults' };
 
-/** Pages of a signed-in user; needs the identifiers of one of the user's projects and environments. */
+/** Returns the pages of a signed-in user. Requires the identifiers of a project and an environment of this user. */
 export const studio = ({ project, environment }) => ({
   studio: '/studio',
   project: `/studio/projects/${project}`,

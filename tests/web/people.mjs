@@ -76,7 +76,7 @@ export async function link({ page }, platform) {
   await consent(page);
 }
 
-/** Approves on a simulated platform's consent page, with a new account there, and waits for the redirect back. */
+/** Approves access on a simulated platform's consent page, as a new account of the platform, and waits for the redirect back. */
 export async function consent(page) {
   await page.locator('[name=account]').fill(randomUUID());
   await page.getByRole('button', { name: 'Approve' }).click();

@@ -1,7 +1,7 @@
 // The terminal on the page of an environment.
 import { until } from './bench.mjs';
 
-/** Opens a shell and waits for its prompt; the keyboard then types into it. */
+/** Opens a shell, waits for its prompt and moves the keyboard focus to the terminal. */
 export async function openTerminal(page) {
   await page.locator('[data-open-terminal=shell]').click();
   await page.locator('[data-terminal] .xterm').waitFor();

@@ -15,14 +15,15 @@ fn after<'a>(url: &'a str, part: &str) -> Option<&'a str> {
     url.split_once(part).and_then(|(_, rest)| rest.split(['/', '?', '#', '&']).next())
 }
 
-/// Links to dashboards, alerts and runbooks that do not exist.
+/// The links with a wrong target. Right targets are existing dashboards, runbooks of existing alerts, and the list of runbooks.
 fn links(dashboard: &Value) -> Vec<String> {
     let uids: BTreeSet<String> = dashboards().iter().filter_map(|(_, dashboard)| dashboard["uid"].as_str().map(str::to_owned)).collect();
     let alerts: BTreeSet<String> = alerts().iter().filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect();
     let mut faults = Vec::new();
     for url in texts_under(dashboard, "url") {
         let is_right = match url.strip_prefix(RUNBOOKS) {
-            // The list of runbooks, a runbook by its name, or one named in the cell. `runbooks` checks that every alert has one.
+            // The list of runbooks, the runbook named in a cell of a table, or the runbook of an alert. The tests in `runbooks` check that
+            // every alert has a runbook.
             Some(runbook) => ["", "${__value.raw}"].contains(&runbook) || alerts.contains(runbook),
             None => url.starts_with("/d/") && after(&url, "/d/").is_some_and(|uid| uids.contains(uid)),
         };

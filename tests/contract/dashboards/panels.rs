@@ -1,4 +1,4 @@
-//! The number and the texts of every panel: title, description, unit, and in graphs a legend.
+//! Rules for panels: each has a unique number (Grafana's `id`), a title and a description; values have units, and graphs have legends.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{all, finds, hold, shown, text, title};
 use crate::files::items;
 
-/// Grafana's names of the units in use.
+/// Grafana's names of the units that panels may use.
 const UNITS: &str = "none short percent percentunit bytes decbytes Bps binBps s ms dtdurations ops reqps rps wps cps opm cpm iops \
                      dateTimeFromNow dateTimeAsIso bool_yes_no";
 /// Kinds of panels whose values need a unit.

@@ -1,4 +1,5 @@
-//! Grafana's provisioning: its data source, its dashboards and who may view them, in its own files and in its part of compose.
+//! Grafana's provisioning: the data source, the dashboards and the right to view them. They are set in the provisioning files and in
+//! Grafana's service in `docker-compose.yml`.
 
 use serde_json::{Value, json};
 

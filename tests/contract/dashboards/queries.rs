@@ -11,7 +11,7 @@ use crate::promql::{self, Selector};
 
 /// Functions for the growth of a counter.
 const GROWTH: [&str; 5] = ["rate", "irate", "increase", "changes", "resets"];
-/// The functions of `GROWTH` that describe a moment, for which the window `$__range` is too long.
+/// The functions of `GROWTH` that show the speed at a moment; the window `$__range` is too long for them.
 const SPEEDS: [&str; 2] = ["rate", "irate"];
 /// Gauges whose names end like the names of counters; exporters chose these names.
 const CALLED_COUNTERS: [&str; 2] = ["pg_stat_activity_count", "pg_locks_count"];
@@ -29,7 +29,7 @@ fn matcher<'a>(selector: &'a Selector, label: &str) -> Option<(&'a str, &'a str)
     found.map(|(_, operator, value)| (operator.as_str(), value.as_str()))
 }
 
-/// Whether a name has a colon, as the names of recorded series have.
+/// Whether a name contains a colon, as those of recorded series do.
 fn is_recorded(metric: &str) -> bool {
     metric.contains(':')
 }
@@ -61,7 +61,7 @@ fn wholeness(dashboard: &Value) -> Vec<String> {
         let asked: Vec<&Value> = items(&panel["targets"]).collect();
         let is_whole = |target: &&Value| promql::is_closed(&text(&target["expr"])) && names.insert(text(&target["refId"]));
         if asked.is_empty() || !asked.iter().all(is_whole) {
-            faults.push(format!("{} has no valid query", title(panel)));
+            faults.push(format!("{} has no query, an invalid one, or two with one refId", title(panel)));
         }
     }
     faults
@@ -95,8 +95,8 @@ fn jobs(dashboard: &Value) -> Vec<String> {
     asked.map(|(title, selector)| format!("{title} queries every job for {}", selector.metric)).collect()
 }
 
-/// If a dashboard lets users select replicas, its queries of the service's series use this selection. Exempt are series that one replica
-/// reports for the whole fleet.
+/// If a dashboard lets users select replicas, its queries of the service's series use this selection. Series that one replica reports
+/// for the whole fleet are exempt.
 fn replicas(dashboard: &Value) -> Vec<String> {
     if !items(&dashboard["templating"]["list"]).any(|variable| variable["name"] == "instance") {
         return Vec::new();
@@ -123,11 +123,11 @@ fn panels_query_the_chosen_data_source() {
 #[test]
 fn panels_have_a_query() {
     hold(wholeness);
-    finds(wholeness, "/panels/1/targets", json!([]), "Replicas has no valid query");
-    finds(wholeness, EXPR, json!(""), "Replicas has no valid query");
-    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), "Replicas has no valid query");
+    finds(wholeness, "/panels/1/targets", json!([]), "Replicas has no query, an invalid one, or two with one refId");
+    finds(wholeness, EXPR, json!(""), "Replicas has no query, an invalid one, or two with one refId");
+    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), "Replicas has no query, an invalid one, or two with one refId");
     let same = json!([{ "refId": "A", "expr": "up" }, { "refId": "A", "expr": "up" }]);
-    finds(wholeness, "/panels/1/targets", same, "Replicas has no valid query");
+    finds(wholeness, "/panels/1/targets", same, "Replicas has no query, an invalid one, or two with one refId");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn chosen(dashboard: &Value) -> Vec<String> {
     wrong.map(|variable| format!("has a wrong definition of {}", text(&variable["name"]))).collect()
 }
 
-/// Every variable that a query uses is declared, and every declared variable is used.
+/// Every variable that a query uses is declared, and queries use every declared variable except those for the data source and the runbooks.
 fn use_of(dashboard: &Value) -> Vec<String> {
     let declared: BTreeSet<String> = declared(dashboard).into_iter().map(|variable| text(&variable["name"])).collect();
     let named: BTreeSet<String> = queries(dashboard).iter().flat_map(|(_, query)| named(query)).collect();

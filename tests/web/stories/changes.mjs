@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { action, submit } from '../forms.mjs';
 import { call, link, signIn } from '../people.mjs';
 
-/** A visitor with a project, on its page. */
+/** A signed-in visitor on the page of a new project. */
 async function owner(bench, options) {
   const visitor = await bench.visitor(options);
   await signIn(visitor);
@@ -14,7 +14,7 @@ async function owner(bench, options) {
   return { ...visitor, id };
 }
 
-/** Renames the project of a page. */
+/** Submits a new name for the page's project; returns the form. */
 async function rename(page, name) {
   const form = action(page, 'PATCH', '/api/projects/{id}');
   if (!(await form.isVisible())) await page.getByText('Edit the project').click();

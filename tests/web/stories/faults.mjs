@@ -5,7 +5,7 @@ import { until } from '../bench.mjs';
 import { action, submit } from '../forms.mjs';
 import { admin, signIn } from '../people.mjs';
 
-/** The route that the fault makes fail. No page calls it: a 503 in a page would fail the story. */
+/** The route for which the story injects a fault. No page calls this route: a page that gets a 503 would make the story fail. */
 const ROUTE = '/version';
 
 export const faults = {

@@ -15,7 +15,7 @@ const focusIsVisible = (page) =>
     return marked && width > 0 && height > 0 && top + height > 0 && left + width > 0;
   });
 
-/** Presses Tab until the focus matches `selector`; the focus must be visible at every stop. */
+/** Presses Tab until the focused element matches `selector`; the focus must be visible at every stop. */
 async function tabTo(page, selector) {
   for (let steps = 0; steps < FARTHEST; steps += 1) {
     await page.keyboard.press('Tab');

@@ -30,7 +30,7 @@ export const plain = {
     assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), 'a missing page must have a heading');
   },
 
-  'without JavaScript: the studio is readable when signed in': async (bench) => {
+  'without JavaScript: a signed-in user can read the studio': async (bench) => {
     const owner = await bench.visitor();
     const email = await signIn(owner);
     const things = await furnish(owner);

@@ -1,5 +1,5 @@
-// Pages have a strict Content-Security-Policy and comply with it. A violation fails the story in which it occurs (bench.mjs); the story
-// in this file visits every page except those for admins.
+// Pages have a strict Content-Security-Policy and comply with it. If a page violates its policy, the story that opened the page fails
+// (bench.mjs). The story in this file visits every page except those for admins.
 import assert from 'node:assert/strict';
 
 import * as pages from '../pages.mjs';

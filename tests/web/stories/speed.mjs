@@ -6,7 +6,7 @@ const LATEST_PAINT_MS = 1000;
 /** Number of visitors. The story uses the shortest of the visitors' paint times, because other load on the machine only adds time. */
 const VISITORS = 3;
 
-/** The transfers of the page and its files until now, without API calls. `transferSize` includes headers; it is 0 from the cache. */
+/** The transfers of the page and its files so far, without API calls. `transferSize` includes headers; it is 0 for cached files. */
 const transfers = (page) =>
   page.evaluate(() => {
     const [document] = performance.getEntriesByType('navigation');

@@ -1,5 +1,5 @@
-// Terminal input that the service refuses. After a 429, the page sends the input again, without gaps. After any other refusal, the input
-// is lost, and the page discards the input queued after it.
+// Terminal input that the service refuses. After a 429, the page sends the same input again before any later input. After any other
+// refusal, the input is lost, and the page discards the input queued after it.
 import assert from 'node:assert/strict';
 
 import { call, runEnvironment, signIn } from '../people.mjs';
@@ -18,7 +18,7 @@ export const terminals = {
 
   'terminals: input queued after lost input is discarded': async (bench) => {
     const { page, inputs } = await shell(bench, [REFUSED]);
-    // Several chunks, so that input is queued after the refused one.
+    // The page sends this text in several chunks, so some of them are queued after the refused one.
     await paste(page, 'x'.repeat(10_000));
     await page.getByText('Input is lost: the request body is too large.').waitFor();
     await page.keyboard.type('echo hello\n');
