@@ -2,7 +2,8 @@
 //! bodies. This module writes the bytes of requests itself, because an HTTP library would refuse to send some of them. `sockets.mjs` sends
 //! hostile Socket.IO events; `attack/series` reads the series of the replicas.
 //!
-//! The number of a request determines its content, so two runs send the same traffic, except for the token and the addresses.
+//! The number of a request determines its content, so two runs send the same traffic, except for the account's token and the edge's
+//! address.
 
 pub mod series;
 
@@ -139,7 +140,7 @@ impl Attack {
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         stream.write_all(&self.request(number))?;
         if number % 50 == 49 {
-            // Every fiftieth client disconnects early.
+            // After every fiftieth request, the client disconnects early.
             thread::sleep(LEAVES_AFTER);
             stream.shutdown(Shutdown::Both)?;
             return Ok(0);
@@ -156,7 +157,7 @@ impl Attack {
         if number % 40 == 39 {
             return pick(&GARBAGE, number / 40).as_bytes().to_vec();
         }
-        // Every fifth request is a beacon. The other requests are numbered without gaps, so that no combination is left out.
+        // Every fifth request is malformed or a beacon. The other requests are numbered without gaps, so that no combination is left out.
         let mut text = if number % 5 == 4 { self.beacon(number / 5) } else { self.call(number - number / 5) };
         if number % 97 == 96 {
             text = text.replacen("\r\n", &format!("\r\nX-Large: {}\r\n", "x".repeat(20_000)), 1);
@@ -165,14 +166,14 @@ impl Attack {
     }
 
     fn call(&self, number: usize) -> String {
-        // Half of the calls use the operation's own method; the others combine every method with every path.
+        // Half of the calls send an operation's own method to its path; the others combine every method with every path.
         let (method, path) = if number.is_multiple_of(2) {
             let (method, template) = pick(&self.operations, number / 2);
             (method.as_str(), filled(template, number))
         } else {
             (*pick(&METHODS, number / 2), self.any_path(number / 2 / METHODS.len(), number))
         };
-        // A logout would end the attacker's own session, so this signs in instead.
+        // A logout would end the attacker's own session, so the attack signs in instead.
         let path = if method == "POST" && path.contains("log") { "/api/auth/login".to_owned() } else { path };
         let body = pick(&BODIES, number / 3);
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: evil-{number}.example\r\nConnection: close\r\n");
@@ -206,7 +207,7 @@ impl Attack {
         format!("{head}\r\n{body}")
     }
 
-    /// The path of one operation after another, then the paths that belong to no operation.
+    /// The path for a turn. As `turn` grows, the paths of all operations follow each other, and then those of [`PATHS`].
     fn any_path(&self, turn: usize, number: usize) -> String {
         let turn = turn % (self.operations.len() + PATHS.len());
         match self.operations.get(turn) {

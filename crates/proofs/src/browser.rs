@@ -1,5 +1,5 @@
-//! Every page in a real browser, with three replicas behind the edge and simulated platforms.
-//! The stories in `tests/web/` hold the actions and expectations; this module starts the processes that they need.
+//! Tests every page in a real browser, with three replicas behind the edge and simulated platforms.
+//! The stories in `tests/web/` define the actions and expectations; this module starts the processes that they need.
 
 use std::env;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ const VARIABLE: &str = "CHROMIUM";
 const ADMIN: &str = "admin@example.org";
 /// Printed where the tests cannot run.
 const SKIPPED: &str =
-    "SKIPPED: no Chromium, Node.js, Playwright or axe-core here (--install gets them): the pages are NOT tested in a browser";
+    "SKIPPED: Chromium, Node.js, Playwright or axe-core is missing (--install gets them): the pages are NOT tested in a browser";
 
 /// The tools that this verb needs in addition to those of a stack.
 #[must_use]

@@ -28,15 +28,15 @@ use journeys::Journeys;
 use places::{EDGE_LOG, Place};
 use planted::{Canaries, Canary, Kind};
 
-/// The speed of the monitoring.
+/// The monitoring runs this many times as fast as in production.
 const SPEED: u32 = 3;
 /// The level at which replicas also log refusals.
 const SETTINGS: [(&str, &str); 1] = [("LOG", "info,vitrine=debug")];
 /// Time limit for a log line, for a mail, and for killed replicas to answer again.
 const ARRIVAL_LIMIT: Duration = Duration::from_mins(1);
-/// The secret files of a stack whose contents the proof searches for.
+/// The files of the stack's secrets. The proof searches for their contents.
 const SECRETS: [&str; 3] = ["password", "token_keys", "provider_sim_client_secret"];
-/// The lines of the Caddyfile that keep headers and queries out of the logs.
+/// The lines of the Caddyfile that keep request headers and queries out of the logs.
 const FILTER: [&str; 2] = ["\t\trequest>headers delete\n", "\t\trequest>uri regexp \\?.* \"\"\n"];
 
 /// Adds the proof to a report, on a stack of its own.
@@ -81,7 +81,7 @@ fn on(report: &mut Report, test: &mut TestStack) -> Result<()> {
     report.step("no canary in logs, except paths in the access log", || search(&planted, &places::logs(test)?))?;
     report.step("no canary in alerts and their mail", || search(&planted, &places::alerts(test)?))?;
     report.step("no canary in dashboards", || match places::dashboards(test)? {
-        places if places.is_empty() => Ok(Outcome::skipped("SKIPPED: no Grafana here; its queries show the series searched above")),
+        places if places.is_empty() => Ok(Outcome::skipped("SKIPPED: no Grafana here; dashboards query the series searched above")),
         places => search(&planted, &places),
     })?;
     report.step("no canary in the arguments of processes", || search(&planted, &places::arguments()?))?;
@@ -118,7 +118,7 @@ fn arrived(test: &TestStack, planted: &Canaries) -> Result<Outcome> {
     Ok(Outcome::passed().with_note("a log line, a scrape and a mail"))
 }
 
-/// One check for each place.
+/// Searches each place for the canaries. The outcome counts each place as one check.
 fn search(planted: &Canaries, places: &[Place]) -> Result<Outcome> {
     ensure!(!places.is_empty(), "there is no place to search");
     let found: Vec<Vec<String>> = places.iter().map(|place| found(planted, place).collect()).collect();

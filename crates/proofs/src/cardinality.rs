@@ -19,7 +19,7 @@ use crate::attack::{Attack, Statuses, series};
 use crate::drill::test_stack::TestStack;
 use crate::sockets::Sockets;
 
-/// The share of its sample limit that a scrape may use, whatever clients send.
+/// The share of the job's sample limit that a scrape may use, whatever clients send.
 const SHARE: f64 = 1.0 / 3.0;
 /// The speed of the monitoring: one scrape per five seconds, which an unoptimised replica on a busy machine can serve.
 const SPEED: u32 = 3;
@@ -40,7 +40,7 @@ pub fn programs() -> Vec<&'static Tool> {
     PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT]).collect()
 }
 
-/// Adds the worst case of every job, which the tests derive and print.
+/// Adds a step in which the tests derive and print the worst case of every job.
 pub fn worst_case(report: &mut Report) -> Result<()> {
     report.step("worst case of every job", || {
         let mut tests = cargo::command();
@@ -49,7 +49,7 @@ pub fn worst_case(report: &mut Report) -> Result<()> {
     })
 }
 
-/// Adds an attack of this many requests, beacons and events.
+/// Adds the steps of an attack; `count` is the total number of its requests, beacons and events.
 pub fn attack(report: &mut Report, count: usize) -> Result<()> {
     let folder = paths::temporary("cardinality")?;
     let started = report.obtain("a stack for hostile clients", || {

@@ -1,10 +1,11 @@
-//! Proves that nothing internal answers at the edge: metrics, readiness, faults, the monitoring, the edge's own administration, runbooks,
-//! simulated platforms and files. The requests vary the spelling of the path, the method, the host and the headers. First, the proof asks
-//! every internal service on its own port: a text in the response identifies the service, and must not come back through the edge.
+//! Proves that nothing internal answers at the edge: metrics, readiness, the monitoring, the edge's own administration, runbooks, simulated
+//! platforms and files; and that only admins can read faults. The requests vary the spelling of the path, the method, the host and the
+//! headers. First, the proof asks every internal service on its own port: a text in the response identifies the service, and must not come
+//! back through the edge.
 //!
-//! `exposure/surfaces` lists what is internal, `exposure/spellings` and `exposure/probes` make the requests, and `exposure/listeners` reads
-//! the addresses on which the stack listens. The last step shows that the probes can fail: it removes the Caddyfile's rule
-//! that refuses internal routes, and the edge must then answer.
+//! `exposure/surfaces` lists what is internal, `exposure/spellings`, `exposure/probes` and `exposure/http2` make the requests, and
+//! `exposure/listeners` reads the addresses on which the stack listens. The last step shows that the probes can fail: it removes the
+//! Caddyfile's rule that refuses internal routes, and the edge must then answer.
 
 mod http2;
 mod listeners;
@@ -41,10 +42,10 @@ const FAULT_FIELD: &str = "\"delay_ms\":";
 /// The line of the Caddyfile that refuses internal routes.
 const RULE: &str = "\terror @internal 404\n";
 
-/// Which paths are spelled in every way.
+/// The paths that the proof requests in every spelling.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// The routes of replicas, the files, and one path of every other service.
+    /// The internal routes of replicas, the files, and one path of every other service.
     Short,
     /// Every path.
     Full,
@@ -61,12 +62,12 @@ pub fn add(report: &mut Report, form: Form) -> Result<()> {
     }
 }
 
-/// Requests the internal routes of replicas in every spelling, over HTTP/2, on a stack behind a host name.
+/// Requests the internal routes of replicas over HTTP/2, in every spelling that HTTP/2 can carry. The edge of the stack must have HTTPS.
 pub(crate) fn over_http2(test: &TestStack) -> Result<Outcome> {
     let surfaces = surfaces::all(test.stack.ports());
     let responses = http2::responses(&test.stack.edge()?, of_replicas(&surfaces))?;
     ensure!(responses.iter().any(|(_, answer)| answer == "2 404"), "no request was refused, so the edge was not reached");
-    // 000: there was no response. The edge ends the stream of a malformed path.
+    // curl prints 000 if there was no response: the edge ends the stream of a malformed path.
     let exposed = responses.iter().filter(|(_, answer)| !answer.starts_with("2 4") && !answer.ends_with(" 000"));
     let exposed: Vec<Exposed> =
         exposed.map(|(target, answer)| Exposed { request: target.clone(), why: format!("HTTP/{answer}") }).collect();
@@ -79,17 +80,17 @@ pub(crate) fn on(report: &mut Report, test: &TestStack, extent: Extent) -> Resul
     let mut marks = BTreeSet::new();
     report.step("internal services answer on their own ports", || {
         marks = surfaces.iter().filter_map(|surface| surface.control(test.stack.ports()).transpose()).collect::<Result<_>>()?;
-        Ok(Outcome::passed().with_note(format!("{} paths, {} texts that only they contain", surfaces.len(), marks.len())))
+        Ok(Outcome::passed().with_note(format!("{} paths, {} texts that identify responses", surfaces.len(), marks.len())))
     })?;
     report.step("every process listens on loopback only", loopback)?;
-    report.step("the edge itself refuses the routes of replicas", || refuses(test, &surfaces))?;
+    report.step("the edge itself refuses the internal routes of replicas", || refuses(test, &surfaces))?;
     report.step("nothing internal answers at the edge", || {
         let probes = internal(test.stack.ports(), &surfaces, extent)?;
         ensure!(!marks.is_empty(), "no text identifies an internal service");
         outcome(&send(test, &probes, &marks)?, probes.len())
     })?;
     report.step("only admins can read faults", || faults(test))?;
-    report.step("without its rule the edge answers", || without_rule(test, &surfaces, &marks))
+    report.step("without its rule, the edge answers on internal routes", || without_rule(test, &surfaces, &marks))
 }
 
 /// Passes when other machines cannot reach any listener of this process or of its descendants, which include the stack.
@@ -164,7 +165,7 @@ struct Exposed {
     why: String,
 }
 
-/// Sends all probes and returns those that [`judge`] counts as exposed.
+/// Sends all probes and returns those whose responses expose something internal, as [`judge`] defines it.
 fn send(test: &TestStack, probes: &[Probe], marks: &BTreeSet<&str>) -> Result<Vec<Exposed>> {
     let edge = test.stack.ports().address(Port::Edge)?;
     let next = AtomicUsize::new(0);
@@ -204,8 +205,8 @@ fn outcome(exposed: &[Exposed], count: usize) -> Result<Outcome> {
     Ok(Outcome { passed: u64::try_from(count)? - failed, failed, ..Outcome::default() }.with_note(note))
 }
 
-/// Removes the rule from a copy of the Caddyfile. Passes when every internal route of a replica then answers through the edge, and a probe
-/// reports it.
+/// Removes the rule from a copy of the Caddyfile. Passes when every internal route of a replica then answers through the edge, and at least
+/// one probe of `/metrics` reports the exposure.
 fn without_rule(test: &TestStack, surfaces: &[Surface], marks: &BTreeSet<&str>) -> Result<Outcome> {
     let source = fs::read_to_string(paths::root().join("Caddyfile"))?;
     ensure!(source.matches(RULE).count() == 1, "the Caddyfile must have exactly one line `{}`", RULE.trim());

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::sockets::Sockets;
 use crate::users::{create_project, sign_up};
 
-/// Clients per account: several accounts receive each event.
+/// Maximum number of clients per account. With more clients, several accounts receive each event.
 const CLIENTS_PER_USER: u32 = 50;
 /// Maximum number of members of a project besides its owner.
 const MAX_USERS: u32 = 99;

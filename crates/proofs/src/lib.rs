@@ -1,4 +1,4 @@
-//! Proofs of the claims about Vitrine. Each proof adds its steps to a report; each verb of `cargo xtask` chooses its proofs.
+//! Proofs of the claims about Vitrine. Each proof adds its steps to a report; the verbs of `cargo xtask` choose the proofs.
 //!
 //! | where | what |
 //! | --- | --- |

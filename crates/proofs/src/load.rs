@@ -1,6 +1,6 @@
-//! The load: runs k6 in the background with a script of `load/` and reads its summary. The script holds the journeys and the thresholds.
-//! The module `proof` runs a profile as a proof, and the module `examples` runs the scripts in `load/examples/`. Drills use a profile as
-//! background traffic.
+//! Generates load: runs k6 in the background with a script of `load/` and reads k6's summary. The script holds the journeys and the
+//! thresholds. The module `proof` runs a profile as a proof, and the module `examples` runs the scripts in `load/examples/`. Drills use a
+//! profile as background traffic.
 
 pub mod disturbance;
 pub mod examples;
@@ -73,7 +73,7 @@ impl Load {
             .args(plan.rate.map(|rate| format!("--env=RATE={rate}")))
             .args([format!("--summary-export={}", plan.summary.display())]);
         if let Some(root) = http::trusted() {
-            // Replaces the certificate authorities that the machine trusts.
+            // k6 must trust the certificate authority of the stack's edge.
             k6 = k6.env("SSL_CERT_FILE", root);
         }
         if let Some(prometheus) = plan.prometheus {
@@ -88,7 +88,7 @@ impl Load {
         if let Some(page) = plan.page {
             k6 = k6
                 .env("K6_WEB_DASHBOARD", "true")
-                // Only the file, no server.
+                // k6 writes only the file, and starts no web server.
                 .env("K6_WEB_DASHBOARD_PORT", "-1")
                 .env("K6_WEB_DASHBOARD_PERIOD", format!("{}s", (plan.duration / POINTS).as_secs().max(1)))
                 .env("K6_WEB_DASHBOARD_EXPORT", page);

@@ -77,7 +77,7 @@ pub fn children(pid: u32) -> Vec<u32> {
     found
 }
 
-/// CPU time in ticks of a process, its descendants, and the ended children that they have waited for.
+/// CPU time, in ticks, of a process and its descendants, including their ended children if the parent has waited for them.
 pub fn cpu_ticks(pid: u32) -> u64 {
     tree(pid).into_iter().filter_map(|pid| ticks_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).sum()
 }

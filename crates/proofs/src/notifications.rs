@@ -17,7 +17,7 @@ use devstack::report::{Outcome, Report};
 use devstack::tools::AMTOOL;
 use rule_tools::checks::{check, tool};
 
-/// Adds the checks to a report. `root` is a folder that `configuration` has written.
+/// Adds the checks to a report. `root` is a folder into which `rule_tools::checks::copy_configuration` has copied the configuration.
 pub fn all(report: &mut Report, root: &Path) -> Result<()> {
     let folder = root.join("alertmanager");
     report.step("amtool check-config", || check(tool(&AMTOOL)?.arg("check-config").arg(folder.join("alertmanager.yml"))))?;

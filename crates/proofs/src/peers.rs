@@ -1,4 +1,4 @@
-//! Compares one replica with its peers: the services in `benches/peers/`, which have six of its routes or only its health check.
+//! Compares one replica with its peers: the services in `benches/peers/`, which have six of Vitrine's routes or only the health check.
 //! `cargo xtask peers` starts the replica and each peer, checks that their responses are equivalent, measures the services in turn, and
 //! compares the figures with the goals. `peers/proof.rs` has the order of a run.
 

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_belongs_to_its_ancestors() {
+    fn descendants_of_every_generation_are_found() {
         let lines = [(1, "1 (init) S 0 1"), (2, "2 (a (b) c) S 1 1"), (3, "3 (d) S 2 1"), (4, "4 (e) S 1 1"), (5, "5 (f) S 3 1")];
         let processes = lines.map(|(pid, stat)| (pid, parse(stat).unwrap())).into_iter().collect();
         let found: Vec<(u32, String)> = among(2, processes).into_iter().collect();

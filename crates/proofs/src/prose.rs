@@ -33,7 +33,7 @@ struct Finding<'a> {
     text: &'a str,
 }
 
-/// Adds the steps.
+/// Adds the steps of the check to a report.
 pub fn add(report: &mut Report) -> Result<()> {
     let files = files()?;
     report.step("phrases", || {
@@ -64,7 +64,7 @@ fn compiled() -> Result<Vec<(Regex, &'static Pattern)>> {
     PATTERNS.iter().map(|pattern| Ok((Regex::new(pattern.phrase)?, pattern))).collect()
 }
 
-/// Files of the repository, relative to its root.
+/// The tracked files to check, relative to the root of the repository.
 fn files() -> Result<Vec<String>> {
     let listed = capture_ok(task("git").arg("ls-files").current_dir(paths::root()))?;
     let is_checked = |file: &&str| {

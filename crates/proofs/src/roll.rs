@@ -37,7 +37,7 @@ const NAP: Duration = Duration::from_millis(50);
 const READERS: u64 = 9;
 /// Longest time for which a reader may be disconnected.
 const DISCONNECTED_LIMIT_MS: f64 = 5000.0;
-/// Longer than the five attempts that a job may need on a busy machine.
+/// Maximum time until a new environment can be started; longer than the five attempts that its job may need on a busy machine.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Adds the proof to a report.
@@ -165,7 +165,7 @@ fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outc
     let failures: Vec<&str> = loads.iter().flat_map(|load| &load.failures).map(String::as_str).collect();
     // Each client has at most one request in flight when a replica is killed.
     let allowed = if signal == Signal::KILL { CLIENTS * usize::from(MAX_REPLICAS) } else { 0 };
-    ensure!(failures.len() <= allowed, "{} requests failed, {answered} did not: {}", failures.len(), failures.join("; "));
+    ensure!(failures.len() <= allowed, "{answered} answered, {} failed: {}", failures.len(), failures.join("; "));
     let created = nothing_lost(edge, token, loads)?;
     let note = format!("{answered} answered, {} failed, {created} created, 0 lost, 0 doubled", failures.len());
     Ok(Outcome::passed().with_note(note))
@@ -237,7 +237,7 @@ impl Readers {
     }
 }
 
-/// How often each project is stored, by name.
+/// The number of stored projects with each name.
 fn stored(edge: &str, token: &str) -> Result<BTreeMap<String, usize>> {
     let bearer = format!("Bearer {token}");
     let mut stored = BTreeMap::new();

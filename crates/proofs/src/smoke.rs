@@ -1,4 +1,4 @@
-//! The short proof that the stack works. After `up --detach`, a user's first minutes run through the edge, every replica must be
+//! The short proof that the stack works. After `up --detach`, a new user's first requests to the edge must succeed, every replica must be
 //! reached, every Prometheus target must be up, and the links in a mail must open. Then a load requests every operation, the commands of
 //! the documents run, and killed stores must restart. After `down`, no process may be left. The proof uses a folder of its own and leaves a
 //! developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/restarts` the stores, and `smoke/production` a stack behind a
@@ -65,7 +65,7 @@ fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     report.step("every target is UP", || all_up(&prometheus))
 }
 
-/// The load profile `smoke`, which requests every operation of the API, and the examples of load scripts.
+/// Runs the load profile `smoke`, which requests every operation of the API, and then the example load scripts.
 fn loads(report: &mut Report, edge: &str) -> Result<()> {
     report.step("load: every operation", || {
         let folder = paths::temporary("load-smoke")?;

@@ -16,7 +16,7 @@ const until = async (what, limit, done) => {
   }
 };
 
-/** Reconnects a client that the service refused because it was busy: the library does not do so by itself. */
+/** Reconnects a client whose connection the service refused as `unavailable`: the library does not reconnect after a refusal. */
 const retry = (socket) =>
   socket.on('connect_error', ({ message }) => message === 'unavailable' && setTimeout(() => socket.connect(), 200 + 300 * Math.random()));
 
@@ -240,7 +240,8 @@ async function attack({ url, token, clients, events }) {
         }
         // If the socket is not connected yet, the library sends the event after the connection is established.
         const event = number % 2 ? known[(number >> 1) % known.length] : `evil-${number}`;
-        // Independent of the parity above, so that known events get every payload.
+        // The payload does not depend on the parity of `number`. Otherwise, the known events, which have odd numbers, would get only half of
+        // the payloads.
         const payload = payloads[(number >> 1) % payloads.length];
         if (number % 3) socket.emit(event, payload);
         else socket.timeout(1000).emit(event, payload, () => {});

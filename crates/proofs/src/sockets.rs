@@ -26,7 +26,7 @@ impl Sockets {
         let mut process = task("node")
             .arg(paths::root().join("crates/proofs/src/sockets.mjs"))
             .env("SOCKET_IO_CLIENT", library)
-            // Added only if the edge has a certificate of its own.
+            // Set only if the edge has a certificate authority of its own.
             .envs(http::trusted().map(|root| ("NODE_EXTRA_CA_CERTS", root)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -5,14 +5,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use devstack::paths;
 
-/// What a canary is, and therefore who may see it (docs/OPERATIONS.md, "What operators see of clients").
+/// The kind of a canary, which decides where it may appear (docs/OPERATIONS.md, "What operators see of clients").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Gives access: a password, a token, a cookie, a code. Nobody may see it.
+    /// Gives access: a password, a token, a cookie, a code. No operator may see it.
     Secret,
     /// Says something about a person: an e-mail address, a name, a text. It stays in the database.
     Personal,
-    /// Anything else that a client sent, in a query, a header or a body. Nothing keeps it.
+    /// Anything else that a client sent, in a query, a header or a body. No operator may see it.
     Request,
     /// A part of a path. Only the access log of the edge has it.
     Path,
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_canary_is_found_in_plain_and_in_base64() {
+    fn a_canary_is_found_in_plain_text_and_in_base64() {
         let canary = Canary { kind: Kind::Secret, what: "password", text: "c0ffee00c0ffee00c0ffee00".to_owned() };
         assert!(canary.is_in("login c0ffee00c0ffee00c0ffee00 failed"));
         for user in ["a:", "ad:", "ada:"] {

@@ -1,4 +1,4 @@
-//! A Socket.IO client over HTTP polling. It writes the packets of the protocol itself, so the proof needs no Socket.IO library.
+//! A Socket.IO client over HTTP polling. This module encodes the packets, so the proof needs no Socket.IO library.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// Opens a connection, with a token in the query, where it does not belong.
+    /// Opens a connection. The URL contains `token`, as if a client had put its token into the query by mistake.
     pub fn open(edge: &str, token: &str) -> Result<Self> {
         let mut browser = Browser::new();
         let url = format!("{edge}/socket.io/?EIO=4&transport=polling&token={token}");
@@ -31,7 +31,7 @@ impl Polling {
         Ok(Self { browser, url: format!("{url}&sid={sid}"), sid, asked: 0 })
     }
 
-    /// Authenticates with a token and returns the first packet, which accepts (`40`) or refuses (`44`) it.
+    /// Authenticates with a token. Returns the answer: a packet that begins with `40` if the token is accepted, `44` if it is refused.
     pub fn connect(&mut self, token: &str) -> Result<String> {
         self.send(format!("40{}", json!({ "token": token })))?;
         self.receive("4")

@@ -103,7 +103,7 @@ pub fn compose(command: &str) -> Result<()> {
     Ok(())
 }
 
-/// The words behind a program's name, for each of its calls in a command.
+/// The words after a program's name, for each of its calls in a command.
 fn calls(command: &str, program: &str) -> Vec<Vec<String>> {
     let text = command.lines().map(|line| line.split(" #").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     let texts = text.split(program).skip(1).map(|call| call.split(['\n', ';', '|', '&', ')', '>']).next().unwrap_or_default().to_owned());

@@ -1,4 +1,5 @@
-//! The fate of each command and block: it is run, it is checked without being run, or it is listed here with a reason. Drawings need none.
+//! The fate of each command and block: it is run, it is checked without being run, or it is listed here with a reason.
+//! Drawings need no reason.
 
 use super::documents::{Form, Snippet, is_query};
 
@@ -56,7 +57,7 @@ pub enum Fate {
     Compose,
     /// Variables of `.env`, which must be in `.env.example`.
     Settings,
-    /// An excerpt from the source of the dashboards, which must contain it.
+    /// An excerpt that must occur in the source of the dashboards.
     Quote,
     /// JSON, TOML or YAML, which must parse.
     Data,
@@ -124,7 +125,7 @@ fn whole(snippet: &Snippet) -> Option<Fate> {
             "ts" => Some(Fate::Quote),
             _ => None,
         },
-        // The first line is a YAML key without a value.
+        // An indented block is YAML if its first line is a key without a value. Otherwise its parts have fates of their own.
         (Form::Indented, None) => snippet.text.lines().next().filter(|line| line.ends_with(':') && !line.contains(' ')).map(|_| Fate::Data),
         (Form::Inline, None) => None,
     }

@@ -1,5 +1,5 @@
-//! A reader's shell: runs the commands and programs of documents against a running stack. Only the default addresses of `up` in them are
-//! replaced by those of the stack.
+//! A reader's shell: runs the commands and programs of documents against a running stack. It changes only one thing in them: it replaces
+//! the default addresses of `cargo xtask up` with those of the stack.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use super::fate::Run;
 const LIMIT: Duration = Duration::from_secs(30);
 /// A proxy from the environment must not intercept traffic to our own processes.
 const OURS: &str = "localhost,127.0.0.1";
-/// Prepended to every script: `curl` also fails on a 4xx or 5xx status, and records each failure in the file `$FAILED`, because a pipeline
+/// Prepended to every script: records each failure of `curl`, including a 4xx or 5xx status, in the file `$FAILED`, because a pipeline
 /// hides exit codes. Exit code 23 is not a failure: the next program of a pipeline may close the pipe early.
 const STRICT: &str = r#"
 curl() {

@@ -20,7 +20,7 @@ pub const FAILURES: Drill = Drill {
     },
 };
 
-/// Password guessing at a high rate that continues when throttled.
+/// A client guesses passwords at a high rate, and continues when throttled.
 pub const BRUTE_FORCE: Drill = Drill {
     alerts: &["PossibleBruteForceAttack"],
     cause: "a client tries forty wrong passwords per second and continues when throttled",

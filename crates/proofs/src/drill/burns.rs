@@ -1,6 +1,6 @@
 //! Error budgets that burn four to five times too fast: enough for a ticket (a warning), too little for a page (a critical alert). Ticket
-//! alerts look back over one and three days, so these drills run before anything else fails. The one critical alert here is the one that
-//! no other drill raises.
+//! alerts look back over one and three days, so these drills run before anything else fails. Only [`SIGN_INS`] burns a budget fast enough
+//! for a page, because no other drill raises that critical alert.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Postgres: slow, failing, short of connections, down.
+//! Drills of Postgres: statements are slow or fail, connections run short, Postgres is down.
 
 use serde_json::json;
 

@@ -59,9 +59,10 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
     let mut text = format!(
         "# Alerts\n\n\
          Written by `cargo xtask drill --all`; `cargo xtask drill NAME` updates the rows of single alerts. Do not edit. On three replicas\n\
-         behind the edge, each alert fired on the cause in its row. Alertmanager sent the alert, which resolved after the mitigation in its runbook.\n\
-         All intervals, windows and waits of the monitoring were divided by {speed}. The times are as measured, in seconds: from the cause to firing\n\
-         and to the notification, and from the mitigation to resolution and to its notification. In production they are about {speed} times as long.\n\n\
+         behind the edge, each alert fired on the cause in its row and resolved after the mitigation in its runbook. Alertmanager sent\n\
+         every alert except `no_alertmanager`. All intervals, windows and waits of the monitoring were divided by {speed}. The times are\n\
+         as measured, in seconds: from the cause to firing and to the notification, and from the mitigation to resolution and to its\n\
+         notification. In production they are about {speed} times as long.\n\n\
          | alert | severity | component | summary | cause in the drill | mitigation | fires | notified | resolved | notified |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
@@ -81,7 +82,8 @@ fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
         let (name, values) = parts(drill.alert);
         let values: Vec<_> = values.collect();
         let named: Vec<_> = rules.iter().filter(|rule| rule["name"] == name).collect();
-        // The rule with the most values of the key. Some values may be missing in every rule: their labels come from the query.
+        // Several rules may have this name. The alert's rule is the one whose labels have the most of the values in the key
+        // (`Name:value:…`). A value that no rule has belongs to a label that the query adds.
         let rule = named.iter().max_by_key(|rule| values.iter().filter(|value| has(&rule["labels"], value)).count());
         let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
         let times = drill.times;

@@ -1,4 +1,4 @@
-//! Background jobs: a growing queue, and jobs that fail because a platform fails.
+//! Background jobs: a long queue, and jobs that fail because a platform fails.
 
 use anyhow::{Result, ensure};
 use devstack::http::send;
@@ -45,7 +45,7 @@ pub const PLATFORM: Drill = Drill {
     },
 };
 
-/// An author who publishes posts at a rate.
+/// An author who publishes at most four posts per second on a platform.
 fn posts(test: &TestStack, platform: &'static str) -> Result<Traffic> {
     let edge = test.page(Port::Edge)?;
     let token = test.new_account()?;

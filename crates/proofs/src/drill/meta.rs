@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_section_on_alerts_is_left_out() {
+    fn the_alerting_section_is_left_out() {
         let text = "global:\n  a: 1\n\nalerting:\n  alertmanagers:\n    - b\n\nscrape_configs:\n  - c\n";
         assert_eq!(without_alerting(text), "global:\n  a: 1\n\nscrape_configs:\n  - c\n");
     }

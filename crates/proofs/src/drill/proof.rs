@@ -136,5 +136,5 @@ fn watchdog(test: &mut TestStack, speed: u32) -> Result<Outcome> {
 }
 
 fn until_notified(test: &TestStack, before: usize, limit: Duration) -> Result<()> {
-    wait_until("the dead man's switch notifies", limit, || Ok(watch::mail_to(test, "dead-man@vitrine.example")? > before))
+    wait_until("the dead man's switch is notified", limit, || Ok(watch::mail_to(test, "dead-man@vitrine.example")? > before))
 }

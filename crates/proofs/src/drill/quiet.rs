@@ -41,7 +41,7 @@ pub fn add(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
 }
 
 /// Fails when an alert other than Watchdog fires within the time. Also fails when a rule group was not evaluated or an evaluation failed,
-/// because such rules cannot fire.
+/// because an alert cannot fire while Prometheus does not evaluate its rule.
 fn expect_no_alerts(test: &TestStack, length: Duration) -> Result<Outcome> {
     let before = Evaluations::of(test)?;
     let start = Instant::now();

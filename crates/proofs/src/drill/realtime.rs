@@ -13,7 +13,7 @@ use crate::sockets::Sockets;
 
 /// Longer than 2 s, the round trip above which an event counts as late.
 const FROZEN: Duration = Duration::from_secs(4);
-/// Long enough that about a third of all events is late.
+/// Long enough that about a third of all events are late.
 const LONG_FROZEN: Duration = Duration::from_secs(9);
 /// Long enough for a scrape.
 const THAWED: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ pub const LATE: Drill = Drill {
     inject: |test| freeze(test, FROZEN),
 };
 
-/// A replica receives so many events late that an error budget would be used up within about a day.
+/// A replica receives so many events late that the error budget of 30 days would be used up within about a day.
 pub const VERY_LATE: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:critical"],
     cause: "backend-3 is frozen for 9 s, again and again",

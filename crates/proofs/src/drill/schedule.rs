@@ -1,7 +1,6 @@
-//! The order of drills. Drills in the same batch run at the same time; none of their alerts inhibits another, and no cause raises
-//! the alert of another one. Alerts with the longest
-//! look-back come first, before anything else has failed. An alert comes before the critical alert that inhibits it. Churn comes last,
-//! because its alert compares the rate of connections with that of the hour before.
+//! The order of drills. Drills in the same batch run at the same time: none of their alerts inhibits another, and no cause raises an alert
+//! of another drill in the batch. Alerts with the longest look-back come first, before anything else has failed. An alert comes before the
+//! critical alert that inhibits it. Churn comes last, because its alert compares the rate of connections with that of the hour before.
 
 use super::watch::Key;
 use super::{Drill, accounts, burns, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
@@ -52,7 +51,8 @@ pub fn alerts(batches: &'static [&'static [Drill]]) -> impl Iterator<Item = Key>
 /// The drills of a short check: alerts on an error ratio, on a process and on the monitoring itself.
 pub const SHORT: &[&[Drill]] = &[&[http::OUTAGE], &[infra::REPLICA], &[meta::TARGET]];
 
-/// The drills that are repeated in production form: one with an alert on the edge, and one without.
+/// The drills that also run on a stack in its production form (`smoke::production`): one waits for an alert about the edge, the other does
+/// not.
 pub const PRODUCTION: &[&Drill] = &[&Drill { alerts: &["EdgeErrors"], ..http::OUTAGE }, &infra::REPLICA];
 
 #[cfg(test)]

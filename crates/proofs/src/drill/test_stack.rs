@@ -102,7 +102,7 @@ impl TestStack {
         self.stack.ports().url(port)
     }
 
-    /// The URL of a service for browsers.
+    /// The URL at which browsers open a service.
     pub fn page(&self, port: Port) -> Result<String> {
         self.stack.ports().page(port)
     }

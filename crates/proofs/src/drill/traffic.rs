@@ -1,5 +1,5 @@
-//! Repeats a request or another action at a rate, and ignores its outcome. In a drill, this is the cause of the alert, or the traffic that
-//! makes the cause visible.
+//! Repeats a request or another action at a rate, and ignores its outcome. In a drill, the repeated action is the cause of the alert, or
+//! the traffic that makes the cause visible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -109,7 +109,7 @@ impl Watch {
             } else if times.firing.is_some() && times.mitigated.is_some() {
                 times.resolved = times.resolved.or(since);
             }
-            // A mail counts only once the alert was seen firing.
+            // A mail counts only after the alert was seen firing.
             if times.firing.is_some() && is_reported {
                 times.notified = times.notified.or(since);
             }

@@ -1,4 +1,5 @@
-//! Requests internal paths, in every spelling, over HTTP/2, which the edge speaks behind a host name. curl sends each spelling unchanged.
+//! Requests internal paths over HTTP/2, in every spelling that HTTP/2 can carry. The edge offers HTTP/2 only over HTTPS, which requires
+//! a site with a host name. curl sends each spelling unchanged.
 
 use std::fmt::Write as _;
 use std::fs;

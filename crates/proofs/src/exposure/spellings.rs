@@ -63,7 +63,7 @@ fn encodings(bare: &str) -> Vec<String> {
     let (start, last) = bare.split_at(bare.len() - 1);
     let once = encoded(bare);
     let twice = once.replace('%', "%25");
-    // An overlong form of the first letter in UTF-8, which decoders must reject.
+    // The first letter in an overlong form of UTF-8. Decoders must reject such forms.
     let letter = first.as_bytes()[0];
     let overlong = format!("%{:02x}%{:02x}{rest}", 0xc0 | (letter >> 6), 0x80 | (letter & 0x3f));
     vec![

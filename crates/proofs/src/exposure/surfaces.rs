@@ -6,16 +6,16 @@ use devstack::ports::{Port, Ports};
 
 /// A path of an internal service.
 pub struct Surface {
-    /// The service that answers it on its own port.
+    /// The service that serves this path on a port of its own.
     pub port: Port,
     pub path: &'static str,
-    /// A text that identifies its response; `None` for a path that proofs must not call, or whose response has no such text.
+    /// A text that identifies the response; `None` for a path that proofs must not call, or whose response has no such text.
     mark: Option<&'static str>,
 }
 
 type Row = (&'static str, Option<&'static str>);
 
-/// The metrics of an exporter, in the exposition format.
+/// Metrics in the exposition format of Prometheus.
 const EXPOSITION: Row = ("/metrics", Some("# TYPE "));
 /// The profiler of programs written in Go.
 const PROFILER: Row = ("/debug/pprof/", Some("Types of profiles available"));
@@ -89,14 +89,15 @@ const SURFACES: [(Port, &[Row]); 11] = [
 /// Paths of files that no server may send.
 pub const FILES: [&str; 5] = ["/.env", "/Caddyfile", "/.git/config", "/assets/..%2f..%2fCargo.toml", "/run/vitrine/token_keys"];
 
-/// The internal paths of the services that run here.
+/// The internal paths of the services that have a port in this stack.
 pub fn all(ports: &Ports) -> Vec<Surface> {
     let here = SURFACES.into_iter().filter(|(port, _)| ports.of(*port).is_ok());
     here.flat_map(|(port, rows)| rows.iter().map(move |(path, mark)| Surface { port, path, mark: *mark })).collect()
 }
 
 impl Surface {
-    /// Requests the path on the service's own port and returns the text that identifies the response, if the path has one.
+    /// Requests the path on the service's own port, and returns the text that identifies the response. For a path without such a text,
+    /// requests nothing and returns `None`.
     pub fn control(&self, ports: &Ports) -> Result<Option<&'static str>> {
         let Some(mark) = self.mark else { return Ok(None) };
         let url = format!("{}{}", ports.url(self.port)?, self.path);

@@ -60,7 +60,7 @@ const ROWS: [Row; 13] = [
     row("postgres", [10.0, 20.0, 100.0], [150.0, 250.0]),
     row("redis", [5.0, 10.0, 50.0], [30.0, 60.0]),
     row("provider-sim", [2.0, 10.0, 30.0], [60.0, 80.0]),
-    // Idle, a replica polls for jobs, checks its dependencies, sends a heartbeat each second, and is scraped. Compose limits it to 512 MiB.
+    // An idle replica polls for jobs, checks its dependencies, sends a heartbeat each second, and is scraped. Compose limits it to 512 MiB.
     row("backend", [12.0, 40.0, 70.0], [120.0, 200.0]),
     row("caddy", [5.0, 15.0, 70.0], [80.0, 120.0]),
     row("postgres-exporter", [5.0, 5.0, 5.0], [50.0, 50.0]),
@@ -70,7 +70,7 @@ const ROWS: [Row; 13] = [
     row("maildev", [3.0, 3.0, 3.0], [150.0, 150.0]),
     row("runbooks", [3.0, 3.0, 3.0], [80.0, 80.0]),
     row("alertmanager", [3.0, 3.0, 3.0], [60.0, 60.0]),
-    // Evaluates 71 alerting rules and the recorded series every 15 s, over about 7,000 series of each replica.
+    // Evaluates 71 alerting rules and the recording rules every 15 s, over about 7,000 series of each replica.
     row("prometheus", [15.0, 20.0, 30.0], [300.0, 350.0]),
     // Only where it is installed.
     row("grafana", [10.0, 10.0, 10.0], [250.0, 250.0]),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_without_a_limit_fails() {
+    fn a_process_without_a_limit_is_an_error() {
         assert!((limit_of("backend-2", Phase::Demo).unwrap().memory - 200.0).abs() < f64::EPSILON);
         assert!((limit_of("redis", Phase::Loaded).unwrap().cpu - 50.0).abs() < f64::EPSILON);
         assert_eq!(limit_of("miner", Phase::Idle).unwrap_err().to_string(), "miner has no limit");

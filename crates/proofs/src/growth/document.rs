@@ -18,7 +18,7 @@ pub fn table(conditions: &Conditions, curves: &[Curve]) -> String {
     let Conditions { rounds, cores, measured: (measured, disturbed) } = conditions;
     let mut text = format!(
         "Measured on {}, {cores} cores; medians of {rounds} rounds; other programs used more than a tenth of the machine during {disturbed} of \
-         {measured} measurements of CPU time.\n\n![Cost of one unit of work at growing amounts of it](growth.svg)\n\n\
+         {measured} measurements of CPU time.\n\n![Cost of one unit of work at growing amounts of work](growth.svg)\n\n\
          | cost of one unit | amounts | cost ÷ cost at the first amount | growth | at most | |\n| --- | --- | --- | --: | --: | --- |\n",
         machine::processor()
     );

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cpu_time_of_a_process_is_divided_by_its_units() {
+    fn cpu_time_is_divided_by_the_units_of_work() {
         let mut meter = Meter::new(vec![0]);
         let spin = || {
             let start = cpu_ticks(std::process::id());

@@ -29,7 +29,7 @@ pub fn draw(curves: &[Curve]) -> String {
     };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <title>Cost of one unit of work at growing amounts of it</title>\n\
+         <title>Cost of one unit of work at growing amounts of work</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
          <text x=\"{LEFT}\" y=\"18\">cost of one unit ÷ cost at the smallest amount</text>\n"
     );

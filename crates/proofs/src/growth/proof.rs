@@ -1,4 +1,5 @@
-//! The order of a run: each subject is measured at growing amounts, then the ratios are judged and written.
+//! One run: measures the cost of work at growing amounts of each subject, such as rows or sockets, then judges the ratios of these costs
+//! and writes them to `docs/`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,7 +38,7 @@ pub struct Options {
     pub install: bool,
 }
 
-/// What grows.
+/// A quantity that grows during its measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Edge,
@@ -141,7 +142,8 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
 }
 
 fn measure(subject: Subject, setup: &mut Setup<'_>, cores: &Cores, amounts: &Amounts) -> Result<Vec<Curve>> {
-    // A single replica has a core of its own, so the load moves to the other cores. The subjects edge and scrape use all cores.
+    // The subjects edge and scrape use all cores. The others measure a single replica on a core of its own, so this process and the load
+    // move to the other cores.
     if !matches!(subject, Subject::Edge | Subject::Scrape) {
         cores.take_load_side()?;
     }

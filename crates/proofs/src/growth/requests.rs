@@ -1,4 +1,4 @@
-//! A million requests leave nothing behind in a replica: memory, series, tasks and open files stay flat during the second half.
+//! A million requests must leave nothing behind in a replica: memory, series, tasks and open files must stay flat during the second half.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Long tables: a page of a list costs the same at any length of the list, and a job costs the same at any number of finished jobs.
+//! Long tables: a page must cost about the same at any length of its list, and a job at any number of finished jobs.
 //! Each size has its own database and replica. All replicas share the stores, and only one of them is under load at a time.
 
 use std::time::{Duration, Instant};

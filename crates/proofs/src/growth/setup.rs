@@ -14,11 +14,11 @@ use devstack::paths;
 /// The resources of a run.
 pub struct Setup<'a> {
     pub fixture: &'a Fixture,
-    /// The optimised binary.
+    /// The measured binary.
     pub program: PathBuf,
     pub scripts: Scripts,
     pub meter: Meter,
-    /// Number of rounds; each measures every amount once. The subject requests has only one round.
+    /// Number of rounds; each measures every amount once. The subject `requests` is measured in one round only.
     pub rounds: u32,
     /// Duration of one run of the HTTP load, in seconds.
     pub seconds: u32,

@@ -9,7 +9,7 @@ use super::setup::Setup;
 use crate::peers::fixture::PROJECT;
 use crate::sockets::Sockets;
 
-/// A message may cost at most this many times as much as with any smaller number of sockets.
+/// Maximum ratio of the cost of a message to its cost with fewer sockets.
 const LIMIT: f64 = 1.2;
 /// Messages of one measurement. With few sockets there are fewer messages, because a measurement makes at most `MOST_CHANGES` changes.
 const MESSAGES: u64 = 100_000;

@@ -13,7 +13,7 @@ use crate::drill::{Drill, Mitigation, cache, database, environments, http, infra
 pub const REPLICA: u16 = 2;
 /// Time limit of a recovery without the start of a process.
 const RETURN: Duration = Duration::from_secs(5);
-/// Time limit of a recovery that includes the start of a process, here an unoptimised one.
+/// Time limit of a recovery that includes the start of a process. The replicas of this proof are unoptimised.
 const RESTART: Duration = Duration::from_secs(10);
 
 /// What is faulty.
@@ -88,7 +88,7 @@ pub struct Cell {
     /// `/health/ready` of the affected replicas: the status and the field `status`.
     pub ready: &'static str,
     pub edge: Edge,
-    /// The series of the form `up{job="…"}`, `pg_up` and `redis_up` that are 0. No other such series may be 0.
+    /// The series that must be 0: `pg_up`, `redis_up`, or `up` of a job, written as `up{job="…"}`. The others must not be 0.
     pub down: &'static [&'static str],
     /// Time limit of the recovery.
     pub recovery: Duration,

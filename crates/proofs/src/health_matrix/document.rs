@@ -1,4 +1,4 @@
-//! docs/RELIABILITY.md: the table of the proof between two markers. The rest of the file is written by hand.
+//! Writes the proof's table into docs/RELIABILITY.md, between two markers. The rest of the file is written by hand.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use super::cells::{Cell, Edge};
 const BEGIN: &str = "<!-- health-matrix: written by cargo xtask health-matrix, do not edit -->\n";
 const END: &str = "<!-- /health-matrix -->\n";
 
-/// What was measured while a fault lasted, and after it.
+/// Measurements during a fault and after it.
 pub struct Measured {
     pub cell: &'static Cell,
     /// Duration of the slowest request through the edge while the reports were as expected.

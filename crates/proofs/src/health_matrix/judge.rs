@@ -15,7 +15,7 @@ use crate::drill::watch;
 const ANSWER_LIMIT: Duration = Duration::from_millis(3500);
 /// Time limit of an answer of a healthy service, even on a busy machine.
 const USUAL: Duration = Duration::from_millis(500);
-/// The alerts that name a component as down. Only the alert of the faulty component may fire: another would mislead the on-call engineer.
+/// The alerts that name a component as down. Of these, only the faulty component's may fire: another would mislead the on-call engineer.
 const DOWN_ALERTS: [&str; 4] = ["PostgresDown", "RedisDown", "ServiceDown", "AllReplicasDown"];
 
 /// Whether the labels are those of an alert that names a component as down.
@@ -23,7 +23,7 @@ pub fn is_down_alert(labels: &Value) -> bool {
     DOWN_ALERTS.iter().any(|alert| watch::is(alert, labels))
 }
 
-/// Whether the service reports that nothing is wrong.
+/// Whether the reports are those of a healthy service, and no request through the edge was slow.
 pub fn is_normal(service: &Service) -> bool {
     let all = |reports: &[String], expected: &str| reports.iter().all(|report| report == expected);
     all(&service.live, OK)

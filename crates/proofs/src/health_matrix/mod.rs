@@ -33,7 +33,7 @@ const SPEED: u32 = 30;
 const REPORT_LIMIT: Duration = Duration::from_secs(75);
 /// How long the reports must stay as expected. The edge needs less time to exclude a replica: 2 s, for two failed health checks.
 const HOLD: Duration = Duration::from_secs(3);
-/// Time limit from the recovery until the alerts have resolved; otherwise, they would count for the next fault.
+/// Time limit from the recovery until the alerts have resolved. Without this wait, they would count for the next fault.
 const QUIET_LIMIT: Duration = Duration::from_mins(2);
 /// Time limit from the fault of the counter-proof to the wrong report, which normally comes within two seconds.
 const COUNTER_LIMIT: Duration = Duration::from_secs(6);
@@ -46,7 +46,7 @@ pub const TOOLS: [&Tool; 9] = PROGRAMS;
 pub enum Extent {
     /// All cells; writes docs/RELIABILITY.md if they and the counter-proof pass.
     Whole,
-    /// Only the hang of a replica and the kill of Redis: the form that `ci` runs.
+    /// Only the hang of a replica and the kill of Redis: the form that `ci` runs without `--full`.
     Short,
 }
 

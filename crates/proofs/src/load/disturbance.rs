@@ -1,5 +1,5 @@
 //! A disturbance during a run: replicas or a store restart while clients use the service. k6 counts the failed requests. `roll` examines
-//! restarts of replicas more closely, and `health_matrix` faults of replicas and dependencies.
+//! restarts of replicas more closely, and `health_matrix` examines faults of replicas and dependencies.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -74,7 +74,7 @@ struct Member {
     bearer: String,
 }
 
-/// Answers while Postgres was restarting.
+/// The answers that a [`Member`] received while Postgres restarted.
 #[derive(Default)]
 struct Answers {
     refused: usize,

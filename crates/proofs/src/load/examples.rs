@@ -1,4 +1,4 @@
-//! Runs the examples of `load/examples/` in a short form, to prove that it works.
+//! Runs the examples of `load/examples/` in a short form, to prove that they work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use devstack::process::{capture, task};
 use devstack::report::Outcome;
 use devstack::tools::K6;
 
-/// Enough for a few iterations of each.
+/// Duration of each run. It suffices for a few iterations of each example.
 const SHORT: &str = "1s";
-/// Compares two runs, so it runs twice.
+/// The example that compares two runs. It is therefore run twice.
 const TWO_RUNS: &str = "8-two-runs.js";
 
-/// Runs all of them against an edge.
+/// Runs all examples against an edge.
 pub fn all(edge: &str) -> Result<Outcome> {
     let folder = paths::temporary("examples")?;
     let before = folder.path().join("before.json");
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_eight_and_one_compares_two_runs() {
+    fn there_are_eight_examples_and_one_compares_two_runs() {
         let scripts = scripts().unwrap();
         assert_eq!(scripts.len(), 8);
         assert!(scripts.iter().any(|script| script.ends_with(TWO_RUNS)));

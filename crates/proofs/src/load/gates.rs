@@ -1,4 +1,4 @@
-//! Gates that are read from Prometheus after a run, because k6 sees the service from outside only. A gate without samples fails.
+//! Gates on figures that k6 cannot see from outside the service. Each gate queries Prometheus after a run; without samples, the gate fails.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::prometheus;
 
 /// A limit on a figure of the service.
 pub struct Gate {
-    /// The claim, with its limit.
+    /// The statement that must be true, with the limit.
     name: &'static str,
     /// Its query: `RUN` stands for the duration of the run, `QUARTER` for a quarter of it.
     query: &'static str,

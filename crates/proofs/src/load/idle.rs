@@ -1,4 +1,4 @@
-//! The proof that the gates of a profile can fail: runs in which scenarios do nothing, without a service.
+//! Proves that the gates of a profile can fail, with runs in which scenarios do nothing. These runs need no service.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,8 @@ use devstack::tools::K6;
 use super::{Profile, Summary};
 
 /// Checks that a run in which scenarios do nothing fails on the threshold `journeys_done` of each such scenario. Without these thresholds,
-/// one idle scenario would go unnoticed, because k6 passes a threshold on a rate that has no samples. The run is `load/empty.js`, which sends no requests.
-/// Returns the number of scenarios.
+/// one idle scenario would go unnoticed, because k6 passes a threshold on a rate that has no samples. The script of the runs,
+/// `load/empty.js`, sends no requests. Returns the number of scenarios.
 pub fn refuses_idle_scenarios(profile: Profile, folder: &Path) -> Result<usize> {
     let counted = empty_run(profile, folder, "")?;
     let scenarios: Vec<String> = counted.journeys.keys().cloned().collect();

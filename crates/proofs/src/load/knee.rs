@@ -10,7 +10,7 @@ use devstack::report::Outcome;
 /// The rate of `overload`, as a multiple of the knee.
 const OVERLOAD: u32 = 10;
 
-/// The file with the steps and the knee of the last run of `peak`.
+/// The file with the steps and the knee of the last run of `peak` that had a knee.
 fn report() -> PathBuf {
     paths::proofs().join("load-peak.txt")
 }
@@ -21,12 +21,12 @@ pub fn keep(log: &Path) -> Result<Outcome> {
     let steps: Vec<&str> = log.lines().filter(|line| line.starts_with("knee: ") || line.contains("/s: ")).collect();
     let text = steps.join("\n");
     println!("{text}");
-    let knee = knee(&text).context("no knee: a gate broke at the first step")?;
+    let knee = knee(&text).context("no knee: no step began, or a gate broke at the first step")?;
     fs::write(report(), &text).with_context(|| format!("failed to write {}", report().display()))?;
     Ok(Outcome::passed().with_note(format!("knee: {knee} requests per second")))
 }
 
-/// Ten times the knee of the last run of `peak`, in requests per second.
+/// Ten times the last knee that was saved, in requests per second.
 pub fn overload() -> Result<u32> {
     let text = fs::read_to_string(report()).ok();
     let knee = text.as_deref().and_then(knee).context("overload needs --rate, or a knee: run `cargo xtask load --profile peak` first")?;

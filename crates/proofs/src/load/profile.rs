@@ -1,5 +1,5 @@
-//! The load profiles. Each has a script in `load/`, a default duration, and gates on figures that only Prometheus has, if any. The scripts
-//! hold everything else.
+//! The load profiles. Each has a script in `load/` and a default duration; some also have gates on figures that only Prometheus has. The
+//! scripts hold everything else.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::gates::{Gate, SEED, SOAK};
 pub enum Profile {
     /// Every operation of the API at least once, within a minute.
     Smoke,
-    /// Six journeys at a gentle pace.
+    /// Six kinds of journeys at a gentle pace.
     Demo,
     /// 200 requests per second and 100 sockets, with strict gates.
     Seed,

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 /// Which target to use.
 pub struct Choice<'a> {
-    /// The edge of a running stack, from [`nearby`].
+    /// The URL of the edge of a running stack, checked by [`nearby`].
     pub edge: Option<&'a str>,
     /// Whether to run the optimised binary in a stack that is started for the load.
     pub release: bool,
@@ -21,7 +21,7 @@ pub struct Choice<'a> {
 pub struct Target {
     /// The URL of its edge.
     pub edge: String,
-    /// The URL of its Prometheus.
+    /// The URL of its Prometheus; for a given edge, the URL of the Prometheus of `up`.
     pub prometheus: String,
     /// The stack started for the load; it stops when this value is dropped.
     pub own: Option<(Stack, TempDir)>,

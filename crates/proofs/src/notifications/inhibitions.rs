@@ -74,7 +74,7 @@ fn failing_lines(pairs: &[Pair]) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// For the mark of each alert, whether another alert inhibits it.
+/// Maps the mark of each alert to whether the alert is inhibited.
 fn inhibited(url: &str) -> Result<BTreeMap<String, bool>> {
     let answer = get(&format!("{url}/api/v2/alerts"))?.json()?;
     let alerts = answer.as_array().context("Alertmanager returned no list of alerts")?;

@@ -36,7 +36,7 @@ pub fn check() -> Result<Outcome> {
     receivers.add(stack::runbooks(runbooks, &receivers.ports, &receivers.root().join("runbooks"))?);
     let meant = raise(&mut receivers)?;
     let mut missing = BTreeSet::new();
-    let all_notified = wait_until("every receiver is notified of every alert", LIMIT, || {
+    let all_notified = wait_until("the receivers of every alert are notified", LIMIT, || {
         let arrived: BTreeSet<_> =
             receivers.received()?.into_iter().map(|notification| (notification.alert, notification.receiver)).collect();
         missing = meant.difference(&arrived).cloned().collect();
@@ -65,7 +65,8 @@ pub fn check() -> Result<Outcome> {
 fn raise(receivers: &mut Receivers) -> Result<BTreeSet<(String, String)>> {
     let home = receivers.root().join("prometheus");
     let written: Value = rules::read(&home.join("prometheus.yml"))?;
-    // The labels set below put each alert into a group of its own and prevent inhibition, which `inhibitions` tests.
+    // Each alert gets a `component` and a `cluster` of its own below. These labels put it into a separate group and prevent inhibition,
+    // which `inhibitions` tests.
     let mut cases = BTreeMap::new();
     for file in rules::names(&home.join("rules"))? {
         let file: RuleFile = rules::read(&home.join(format!("rules/{file}.yml")))?;
@@ -126,7 +127,8 @@ fn receivers_of(severity: &str) -> &'static [&'static str] {
     }
 }
 
-/// The links of a message: to the runbook, to a dashboard and, except in messages to webhooks and `PagerDuty`, to the page for silences.
+/// Returns the links of a message. Every message must link to the runbook and to a dashboard; except for those to webhooks and
+/// `PagerDuty`, messages must also link to the page for silences.
 fn links_of(notification: &Notification, pages: &BTreeMap<&str, String>) -> Result<Vec<String>> {
     let words = notification.text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '|'));
     let links: Vec<String> = words.filter(|word| word.starts_with("http")).map(str::to_owned).collect();

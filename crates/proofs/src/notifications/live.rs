@@ -82,7 +82,7 @@ impl Receivers {
                 self.await_notification(receiver, alert, false, 1)?;
             }
         }
-        // When these two are repeated, wrong notifications would have arrived, too.
+        // Once receivers have been notified of ServiceDown and Watchdog a second time, any wrong notification has arrived, too.
         self.await_notification("pagerduty", "ServiceDown", false, 2)?;
         self.await_notification("dead-man", "Watchdog", false, 2)?;
         for notification in self.received()? {
@@ -116,7 +116,7 @@ impl Receivers {
     fn a_silence_ends_the_repetition(&self) -> Result<()> {
         let mut silence = checks::tool(&AMTOOL)?;
         silence.args(["--alertmanager.url", &self.ports.url(Port::Alertmanager)?, "silence", "add", "alertname=VerySlowDatabaseQueries"]);
-        capture_ok(silence.args(["--author", "somebody", "--comment", "I am at it", "--duration", "1h"]))?;
+        capture_ok(silence.args(["--author", "somebody", "--comment", "working on it", "--duration", "1h"]))?;
         // Notifications in flight arrive before the next page.
         self.await_another_page()?;
         let before = self.count("pagerduty", "VerySlowDatabaseQueries", false)?;
@@ -183,7 +183,8 @@ impl Receivers {
     }
 
     fn send(&self, alerts: &[(&str, Labels)], ends_at: &str) -> Result<()> {
-        // Alertmanager notifies immediately of an alert older than the group wait, before it has received the inhibiting alerts.
+        // A firing alert starts now. If it were older than the group wait, Alertmanager would notify immediately, before it has received
+        // the inhibiting alerts.
         let now = capture_ok(task("date").args(["--utc", "+%FT%T.%NZ"]))?;
         let starts_at = now.trim().min(ends_at);
         let alert = |(name, labels): &(&str, Labels)| {
@@ -193,7 +194,7 @@ impl Receivers {
             }
             let place = labels.iter().find(|(label, _)| *label == "instance").map_or("here", |(_, value)| value);
             let annotations = json!({
-                "summary": format!("{name} is tried"),
+                "summary": format!("{name} is under test"),
                 "description": format!("{name} at {place}."),
                 "runbook_url": format!("http://localhost:3002/{name}"),
                 "dashboard_url": "http://localhost:3001/d/vitrine-overview",

@@ -10,7 +10,7 @@ use super::shown::Shown;
 const WIDTH_MARGIN: f64 = 0.5;
 /// Margin on both sides of a range, as a share of the query's largest value: a smaller change is hardly visible.
 const SCALE_MARGIN: f64 = 0.02;
-/// Replaces [`SCALE_MARGIN`] for a heatmap, where a change of a tenth is only one shade.
+/// Replaces [`SCALE_MARGIN`] for a heatmap, where a change by a tenth of the largest value is only one shade.
 const HEATMAP_MARGIN: f64 = 0.1;
 /// A steadily growing series stays within its baseline if it stops, or grows up to this many times as fast. Growth is steady if the fastest
 /// growth between two samples is at most this many times the slowest.
@@ -22,7 +22,8 @@ pub struct Baseline {
     /// The range of all series together, if some of them lack samples in the baseline. A new series is then a movement only outside of it.
     range_of_all: Option<Range>,
     margins: Margins,
-    /// The alerts that the cause raises. If there are any, a series that is an alert moves only when it is new and one of them.
+    /// The alerts that the cause raises. Unless the list is empty, the series of an alert counts as a movement only if the series is new
+    /// and its alert is in the list.
     alerts: Vec<&'static str>,
 }
 
@@ -209,7 +210,7 @@ mod tests {
         assert_eq!(
             Baseline::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0),
             None,
-            "without the alerts of the cause, a new alert looks like any other: its value is 1, too"
+            "without a list of alerts, the new series stays within the range of all series: every value is 1"
         );
         let baseline = || Baseline::of(&quiet, 3).of_alerts(&["AllReplicasDown"]);
         assert_eq!(baseline().left(&later("AllReplicasDown"), 0.0), Some(0.0));

@@ -116,13 +116,13 @@ impl Cause {
         }
     }
 
-    /// The names of the alerts that it raises.
+    /// The names of the alerts that its drill raises; none if it has no drill.
     #[must_use]
     pub fn alerts(self) -> Vec<&'static str> {
         self.drill().into_iter().flat_map(|drill| drill.alerts).map(|alert| parts(alert).0).collect()
     }
 
-    /// The drill with this cause, if there is one.
+    /// The drill that injects this cause; `None` if this file injects it.
     fn drill(self) -> Option<Drill> {
         Some(match self {
             Self::Traffic
@@ -222,7 +222,7 @@ fn client_errors(test: &TestStack) -> Result<Mitigation> {
     Ok(ends(wrong))
 }
 
-/// Beacons with one event of each kind, as a browser sends them after a bad visit.
+/// Beacons with events of every kind, as a browser sends them after a bad visit.
 fn browser_reports(test: &TestStack) -> Result<Mitigation> {
     let vital = |vital: &str, value: Value| json!({ "kind": "web_vital", "route": "/about", "vital": vital, "value": value });
     let error = |kind: &str| json!({ "kind": "client_error", "type": kind });
@@ -267,7 +267,7 @@ fn server_errors(test: &TestStack) -> Result<Mitigation> {
 }
 
 fn replica_restarted(test: &mut TestStack) -> Result<Mitigation> {
-    // Replica 3 has been up for long: other causes restart the other replicas.
+    // No earlier cause restarts replica 3, so its uptime drops far.
     test.stack.replace_replica(3, Signal::TERM)?;
     Ok(ends(()))
 }

@@ -184,9 +184,9 @@ impl Proof {
         for (dashboard, variables) in &self.dashboards {
             report.step(format!("{} / variables and annotations", dashboard.title), || {
                 for (name, choices) in dashboard.choices() {
-                    let (series, label) = choices.with_context(|| format!("{name} queries no values of a label"))?;
+                    let (series, label) = choices.with_context(|| format!("the variable {name} has a query of an unknown form"))?;
                     let count = values(test, &variables.fill(series)?, label)?;
-                    ensure!(count > 0, "{name} has no value");
+                    ensure!(count > 0, "the variable {name} has no values");
                 }
                 let to = now();
                 for annotation in dashboard.annotations() {

@@ -83,8 +83,8 @@ struct Comparable {
 #[derive(Debug)]
 pub struct Answers(Vec<Comparable>);
 
-/// Sends all requests to a target, and fails at the first unexpected status. Then checks the pages and metrics of a target with all six
-/// routes.
+/// Sends all requests to a target, and fails at the first unexpected status. Then checks the pagination and the metrics of a target that
+/// has all six routes.
 pub fn ask(name: Name, running: &Running, token: &str) -> Result<Answers> {
     let client = Client::new();
     let unknown = token.chars().rev().collect::<String>();
@@ -159,10 +159,11 @@ fn check_metrics(client: &Client, running: &Running, name: Name) -> Result<()> {
 }
 
 impl Answers {
-    /// Fails at the first response that differs. A target with fewer routes has fewer requests to compare.
+    /// Fails at the first response that differs from the reference: the responses of the first target that gave the expected ones. A target
+    /// with fewer routes has fewer requests to compare.
     pub fn compare(&self, name: Name, reference: &Self) -> Result<()> {
         for (here, there) in self.0.iter().zip(&reference.0) {
-            ensure!(here == there, "{name} and vitrine differ in the response to {}:\n  {here:?}\n  {there:?}", here.question);
+            ensure!(here == there, "{name} and the reference differ in the response to {}:\n  {here:?}\n  {there:?}", here.question);
         }
         Ok(())
     }
@@ -202,6 +203,6 @@ mod tests {
         let reference = answers(json!({ "status": "string", "uptime": "number" }));
         answers(json!({ "uptime": "number", "status": "string" })).compare(Name::Fastify, &reference).unwrap();
         let error = answers(json!({ "status": "string" })).compare(Name::Fastify, &reference).unwrap_err().to_string();
-        assert!(error.starts_with("fastify and vitrine differ in the response to GET /health"), "{error}");
+        assert!(error.starts_with("fastify and the reference differ in the response to GET /health"), "{error}");
     }
 }

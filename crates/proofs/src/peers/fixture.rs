@@ -14,7 +14,7 @@ pub const PROJECT: &str = "01900000-0000-7000-8000-000000000064";
 /// A private project of another account.
 pub const FOREIGN_PROJECT: &str = "01900000-0000-7000-9000-000000000001";
 
-/// 200 projects of one account, and one of another. Identifiers increase, as those of UUID version 7 do.
+/// Two accounts: Ada has a session and 200 projects, Ben has one project. Identifiers increase, as those of UUID version 7 do.
 const SEED: &str = "
 INSERT INTO users (id, email, display_name) VALUES
     ('01900000-0000-7000-a000-000000000001', 'ada@example.org', 'Ada'),
@@ -55,7 +55,7 @@ pub fn database(target: &str) -> String {
 }
 
 impl Fixture {
-    /// Starts the stores, on the cores of this process.
+    /// Starts the stores. They run on the cores of this process, not on the server's.
     pub fn open() -> Result<Self> {
         let folder = paths::temporary("peers")?;
         let (postgres, redis) = stores::disposable(folder.path())?;

@@ -1,4 +1,4 @@
-//! Measures one target in one round: its sockets, its idle state, then each case. A case is measured again if other programs disturbed it.
+//! Measures one target in one round: its sockets, its idle state, then each case. Repeats a measurement that other programs disturbed.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::sockets::Sockets;
 const FOREIGN_ON_SERVER: f64 = 0.05;
 /// The same on all other cores together.
 const FOREIGN_ON_LOAD: f64 = 0.20;
-/// Maximum number of measurements of a case.
+/// Maximum number of measurements of a case in one round.
 const TRIES: u32 = 3;
 /// Duration of the idle measurement: long enough that half a percent of a core is five ticks.
 const IDLE: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ impl Resources<'_> {
     /// Runs one round of a target.
     pub fn round(&self, target: &Target, results: &mut Results) -> Result<()> {
         if self.sockets > 0 && target.name.has_sockets() {
-            // In a new process: after load, sockets would reuse freed memory, and resident memory would not show how much they use.
+            // Measure sockets in a new process: after load, sockets would reuse freed memory, and resident memory would not show their size.
             let running = self.start(target)?;
             results.add_size(target.name, Size::Socket, self.socket_kb(&running)?);
         }

@@ -1,4 +1,4 @@
-//! The programs of a run: built from this checkout or from another revision of Vitrine, run by Node.js, or given as a path.
+//! Provides the programs that a comparison measures. It builds Vitrine and the axum peers, or uses a given program; Node.js runs Fastify.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -59,7 +59,7 @@ pub fn baseline(wanted: &str, install: bool) -> Result<PathBuf> {
     }
     let revision = format!("{wanted}^{{commit}}");
     let found = capture(git().args(["rev-parse", "--verify", "--quiet", "--end-of-options", &revision]))?;
-    ensure!(found.success, "--baseline {wanted}: is neither a program nor a revision");
+    ensure!(found.success, "--baseline {wanted} is neither a program nor a revision");
     let commit = found.text.trim();
     let folder = build_folder().join("revisions").join(commit);
     let program = folder.join("vitrine");
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn an_unusable_program_or_baseline_is_named_in_the_error() {
         let error = baseline("no-such-thing", false).unwrap_err().to_string();
-        assert_eq!(error, "--baseline no-such-thing: is neither a program nor a revision");
+        assert_eq!(error, "--baseline no-such-thing is neither a program nor a revision");
         let error = vitrine(Some(Path::new("Cargo.toml")), false).unwrap_err().to_string();
         assert_eq!(error, "Cargo.toml is not a program");
     }

@@ -32,7 +32,7 @@ pub struct Options {
     pub only: Vec<String>,
     /// Another Vitrine to compare with: a revision, which is built, or a binary.
     pub baseline: Option<String>,
-    /// The binary to measure instead of a built one; docs/PERFORMANCE.md then stays unchanged.
+    /// An existing binary to measure instead of building one; docs/PERFORMANCE.md then stays unchanged.
     pub program: Option<PathBuf>,
     /// Whether to check the responses only, and measure nothing.
     pub check: bool,
@@ -123,8 +123,8 @@ fn measure(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: Co
         eprintln!("docs/PERFORMANCE.md written");
     } else {
         eprintln!(
-            "docs/PERFORMANCE.md unchanged: it requires at least three rounds of all targets, the measurement of sockets, a built binary, \
-             and no disturbed goal"
+            "docs/PERFORMANCE.md unchanged: an update requires at least three rounds of all targets, the measurement of sockets, a run \
+             without --program, and little load from other programs"
         );
     }
     Ok(())

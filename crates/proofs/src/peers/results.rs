@@ -12,11 +12,11 @@ pub struct Sample {
     pub cpu_micros: f64,
     /// 99th percentile of the response time, in milliseconds.
     pub p99_ms: f64,
-    /// Share of its core that the server used.
+    /// The server's CPU time divided by the duration of the measurement. The server runs on one core.
     pub busy: f64,
     /// Mean size of a response including its headers, in bytes.
     pub bytes: f64,
-    /// Whether other programs disturbed every attempt.
+    /// Whether other programs disturbed this measurement and all earlier attempts at it.
     pub disturbed: bool,
 }
 
@@ -79,7 +79,7 @@ impl Results {
 }
 
 /// The middle value, or the mean of the two in the middle.
-#[expect(clippy::manual_midpoint, reason = "both are small, and the formula of a mean is easier to read")]
+#[expect(clippy::manual_midpoint, reason = "both values are small, and the formula of a mean is easier to read")]
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

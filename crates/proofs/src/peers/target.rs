@@ -59,7 +59,7 @@ impl Name {
         list.iter().map(find).collect()
     }
 
-    /// Whether it has all six routes of the comparison; bare axum has only `/health`.
+    /// Whether the service has all six routes of the comparison; bare axum has only `/health`.
     pub const fn is_full(self) -> bool {
         !matches!(self, Self::BareAxum)
     }
@@ -122,7 +122,8 @@ impl Target {
             .env("REDIS_URL", &self.stores.redis_url)
             .env("NODE_ENV", "production");
         if self.name.is_vitrine() {
-            // The defaults, with two exceptions: limits on connections, because here one client opens them all, and pauses at shutdown.
+            // Only these settings differ from their defaults. The limits on connections are higher, because one client opens all
+            // connections of a measurement. The pauses at shutdown are zero.
             for limit in ["SOCKETS_PER_USER", "SOCKETS_PER_ADDRESS", "MAX_CONNECTIONS"] {
                 daemon = daemon.env(limit, CONNECTIONS);
             }

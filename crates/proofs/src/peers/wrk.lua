@@ -1,4 +1,5 @@
--- The script of wrk for `peers` and `growth`: prints the figures as one line of JSON. load.rs appends `request` for POST requests.
+-- The script of wrk for `peers` and `growth`: prints the figures of a run as one line of JSON. For POST requests, load.rs appends a
+-- function `request`, which uses `run` and `number`.
 local run, number = "", 0
 
 function init(arguments) run = arguments[1] or "" end

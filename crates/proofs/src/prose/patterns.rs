@@ -1,4 +1,4 @@
-//! Phrases that make readers stumble, each with its reason, a sentence that has it, and the same sentence as it should be.
+//! Phrases that make readers stumble. Each has a reason, an example sentence, and the corrected sentence.
 
 /// One ruled-out phrase.
 pub struct Pattern {
@@ -6,10 +6,10 @@ pub struct Pattern {
     pub phrase: &'static str,
     /// Why it is ruled out.
     pub why: &'static str,
-    /// A sentence that has it.
+    /// An example sentence that has the phrase.
     #[cfg_attr(not(test), expect(dead_code, reason = "the tests read it"))]
     pub before: &'static str,
-    /// The sentence as it should be.
+    /// The corrected sentence.
     #[cfg_attr(not(test), expect(dead_code, reason = "the tests read it"))]
     pub after: &'static str,
 }

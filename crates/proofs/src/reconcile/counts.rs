@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The counts of one side: of the clients or of Prometheus. Both sides use the same keys, and messages show them.
+/// The counts of one side: of the clients or of Prometheus. Both sides use the same keys, which [`Counts::differences`] shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<String, u64>);
 

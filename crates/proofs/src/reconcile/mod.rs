@@ -1,8 +1,8 @@
 //! Replaces replicas one after the other under load, and checks that Prometheus' sums over all replicas equal the clients' counts exactly.
-//! Counted are requests by method, route and status, Socket.IO connections and messages, and cache look-ups.
+//! Both sides count requests (by method, route and status), Socket.IO connections and messages, and cache look-ups.
 //!
-//! `counts` holds and compares counts, `requests` and `talkers` are the clients, and `sums` reads Prometheus. `load` sends load without
-//! exact counts; `roll` proves the effects of a restart on clients.
+//! `counts` holds and compares counts, `requests` and `talkers` are the clients, and `sums` reads Prometheus. The crate's module
+//! [`load`](crate::load) generates load without exact counts, and [`roll`](crate::roll) proves how a rolling restart affects clients.
 
 mod counts;
 mod requests;
@@ -77,7 +77,7 @@ pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
         ensure!(differences.is_empty(), "{} differences, first {}", differences.len(), differences[0]);
         Ok(Outcome::passed().with_note(format!("{} series, {} processes", counted.len(), sums::processes(&stack)?.len())))
     })?;
-    report.step("one request that no client counted is found", || counter_proof(&stack, &counted))
+    report.step("Prometheus' sums show one request that no client counted", || counter_proof(&stack, &counted))
 }
 
 /// Runs the clients while replicas are replaced; returns the clients' counts.
@@ -100,7 +100,7 @@ fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     Ok(counted)
 }
 
-/// Sends a replica one request that no client counts. Exactly two counts must differ: of the request's route and of its cache look-up.
+/// Sends a replica one request that no client counts. Exactly two counts must differ: those of the request's route and its cache look-up.
 fn counter_proof(stack: &Stack, counted: &Counts) -> Result<Outcome> {
     ensure!(get(&format!("{}/api/showcase", stack.backend(1)?))?.status == 200, "the showcase does not answer");
     sums::await_scrapes(stack)?;

@@ -63,7 +63,7 @@ impl Counting {
         Ok(created.json()?["id"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Changes a project; the service sends its subscribers an event.
+    /// Changes a project; the service sends an event to the subscribers of the project.
     pub fn change_project(&mut self, id: &str) -> Result<()> {
         let request = Request {
             method: "PATCH",
@@ -76,7 +76,6 @@ impl Counting {
         self.send(&request).map(drop)
     }
 
-    /// Its counts.
     pub fn into_counts(self) -> Counts {
         self.counts
     }

@@ -56,7 +56,7 @@ impl Talkers {
         Ok(())
     }
 
-    /// What the clients and the owners of the projects counted.
+    /// The counts of the clients and of the projects' owners, added up.
     pub fn counts(self) -> Result<Counts> {
         let mut counts = Counts::default();
         let each = |side: &str| self.last[side].as_object().cloned().into_iter().flatten();

@@ -24,7 +24,7 @@ const RETURN_LIMIT: Duration = Duration::from_secs(5);
 /// Minimum time between the first and the last reconnection; official clients spread their first attempts over one second.
 const MIN_SPREAD_MS: f64 = 300.0;
 
-/// The operation on the edge under test.
+/// What a step does to the edge.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Event {
     Stop,

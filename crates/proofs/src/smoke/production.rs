@@ -1,6 +1,6 @@
-//! Proves the stack in the form that docs/OPERATIONS.md sets up for a domain: a user's first minutes over HTTPS, the differences from the
-//! demo (redirects, HSTS, cookies, the token for metrics), alerts about the edge and a replica, and the panels of the edge. All checks use
-//! one stack.
+//! Proves that the stack works as docs/OPERATIONS.md sets it up for a domain. Covers a user's first minutes over HTTPS, the differences
+//! from the demo (redirects, HSTS, cookies, the token for metrics), alerts about the edge and a replica, and the panels of the edge. All
+//! checks use one stack.
 
 use std::fs;
 use std::time::Duration;
@@ -99,8 +99,7 @@ fn metrics(test: &TestStack) -> Result<Outcome> {
 }
 
 /// Checks that the log has no client data of a request for an unknown host. Such requests exist only if the site has a host name: a site
-/// without one serves every host. Caddy does not write them to the site's log. Its default log would
-/// have them, but the Caddyfile excludes them there.
+/// without one serves every host. Caddy does not write them to the site's log, and the Caddyfile excludes them from Caddy's default log.
 fn unlogged(test: &TestStack) -> Result<Outcome> {
     let edge = test.stack.edge()?;
     let (query, agent) = (paths::random_password()?, paths::random_password()?);

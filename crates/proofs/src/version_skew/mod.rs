@@ -88,7 +88,7 @@ struct Skew {
 }
 
 impl Skew {
-    /// The edge, and the token of a new account, so that each step counts only its own projects.
+    /// Registers an account, so that each step counts only its own projects; returns the edge's URL and the account's token.
     fn new_account(&mut self) -> Result<(String, String)> {
         self.accounts += 1;
         let edge = self.stack.edge()?;
@@ -149,7 +149,7 @@ fn all_are_chosen(edge: &str) -> Result<()> {
     })
 }
 
-/// Creates, starts, stops and deletes environments. Any replica may accept a request, and any replica may run its job.
+/// Creates, starts, stops and deletes environments. Any replica may accept a request, and any replica may run the request's job.
 fn run_environments(edge: &str, token: &str) -> Result<()> {
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", bearer.as_str())];

@@ -8,13 +8,13 @@ use devstack::cargo;
 use devstack::paths;
 use devstack::process::{capture_ok, run, task};
 
-/// The programs of a version that a stack starts. A build must produce both.
+/// The programs that a stack starts from a build. A build must produce both.
 const PROGRAMS: [&str; 2] = ["vitrine", "provider-sim"];
 
 /// The version that the current one replaces.
 pub struct Previous {
     commit: String,
-    /// What it is: a tag, or the commit before a migration.
+    /// The version in words: a tag, or the commit before a migration.
     is: String,
 }
 
@@ -40,12 +40,12 @@ impl Previous {
         Ok(commit.map(|commit| Self { commit, is: format!("the commit before {newest}") }))
     }
 
-    /// Its commit, and how it was found.
+    /// The commit, and the version in words.
     pub fn description(&self) -> String {
         format!("{}: {}", &self.commit[..12], self.is)
     }
 
-    /// Builds it, unless an earlier run has built it.
+    /// Builds the version, unless an earlier run has built it.
     pub fn build(&self) -> Result<Build> {
         let folder = paths::proofs().join("version-skew");
         let kept = folder.join(&self.commit);
@@ -72,7 +72,8 @@ impl Previous {
         Ok(Build { binary, was_cached: false })
     }
 
-    /// Writes its source. Adds the current browser bundle, because the build needs one; any will do, because the proof uses no pages.
+    /// Writes the version's source, and adds the current browser bundle. The build needs a bundle, but any bundle will do, because the
+    /// proof uses no pages.
     fn unpack(&self, source: &Path) -> Result<()> {
         if source.exists() {
             fs::remove_dir_all(source).with_context(|| format!("failed to remove {}", source.display()))?;
