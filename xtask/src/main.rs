@@ -1,7 +1,7 @@
 //! `cargo xtask <verb>`: commands for daily work, generators, and proofs of the claims about Vitrine.
 //!
 //! This file lists the verbs and sets the exit code. A new verb needs a file in `verbs/`, a line in `verbs/mod.rs` and a line in the call
-//! of `verbs!`. The file reads the options and calls these crates:
+//! of `verbs!`. The file of a verb reads the options and calls these crates:
 //! - `devstack`: the whole stack as local processes.
 //! - `rule_tools`: Prometheus' rules and Grafana's dashboards.
 //! - `proofs`: the proofs of the claims, most of them on a running stack.
@@ -82,7 +82,7 @@ verbs! {
     }
 }
 
-/// The whole command line, which `doctest` compares with the documents.
+/// The whole command line. `cargo xtask doctest` compares the documents with it.
 fn command_line() -> Command {
     help::in_groups(Cli::command(), GROUPS)
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrong_arguments_fail_like_a_proof_and_help_does_not() {
+    fn wrong_arguments_exit_with_failure_and_help_exits_with_success() {
         let code = |args: &[&str]| explain(&Cli::command().try_get_matches_from(args).unwrap_err());
         assert_eq!(code(&["xtask", "load", "--profile", "sprint"]), ExitCode::FAILURE);
         assert_eq!(code(&["xtask", "--help"]), ExitCode::SUCCESS);

@@ -27,7 +27,7 @@ pub fn is_background() -> bool {
     env::var_os(MARK).is_some()
 }
 
-/// The exclusive right to run a verb, for one process per folder of a stack.
+/// The right to run a verb. In each stack folder ([`paths::stack`]), only one process holds it at a time.
 #[derive(Clone, Copy)]
 pub struct Slot {
     name: &'static str,

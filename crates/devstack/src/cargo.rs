@@ -37,7 +37,7 @@ pub fn command() -> Command {
     let mut cargo = task("cargo");
     cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
     // Cargo sets these variables for this program. If the Cargo called here inherited them, build scripts would see other values
-    // than in a call by hand, and would run again after each switch between the two.
+    // than when a developer calls Cargo, and would run again whenever the caller changes.
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             cargo.env_remove(name);

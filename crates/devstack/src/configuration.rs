@@ -13,8 +13,6 @@ use crate::ports::{MAX_REPLICAS, Port, Ports};
 use crate::speed::Pace;
 use crate::yaml::{drop_block, drop_item, unquoted};
 
-/// Scrape jobs of services that exist only as containers.
-const CONTAINER_JOBS: [&str; 1] = ["cadvisor"];
 /// The configuration of the simulated platforms.
 const SIMULATED: &str = "platforms/simulated.toml";
 
@@ -71,8 +69,8 @@ pub fn without_relabelling(text: &str) -> String {
     drop_block(text, |line| line.trim() == "metric_relabel_configs:")
 }
 
-/// Divides durations in the files that [`write()`] wrote into `folder`: intervals, the windows, offsets and waits of rules, Alertmanager's
-/// waits. Removes the aliases.
+/// Divides durations by `speed` in the files that [`write()`] wrote into `folder`: intervals, the windows, offsets and waits of rules, and
+/// Alertmanager's waits. Removes `aliases.yml`, the rules that record series under alternative names.
 pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
     if speed == 1 {
         return Ok(());
@@ -107,9 +105,6 @@ fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
 
 fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> String {
     let mut text = text.to_owned();
-    for job in CONTAINER_JOBS {
-        text = drop_item(&text, &format!("job_name: {job}"));
-    }
     if !with_grafana {
         text = drop_item(&text, "job_name: grafana");
     }
@@ -200,10 +195,6 @@ scrape_configs:
 
     static_configs:
       - targets: [grafana:3000]
-  - job_name: \"cadvisor\"
-    static_configs:
-      - targets:
-          - cadvisor:8080
 rule_files: [/etc/prometheus/rules/*.yml]
 ";
 

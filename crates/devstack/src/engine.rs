@@ -1,4 +1,4 @@
-//! The Docker engine for environments: finding it, installing one, and cleaning up in it.
+//! The Docker engine for environments: finds, starts or installs an engine, and stops and removes the containers in it.
 //! xtask sends requests to the engine's socket, as the service does, and so needs no Docker client.
 
 use std::env;
@@ -86,7 +86,7 @@ impl Engine {
         tools::require(&[&DOCKERD], install).map_err(|error| anyhow!("{missing}\n{error}"))?;
         ensure!(
             install && geteuid().is_root(),
-            "{missing}\nRoot starts it with `service docker start`; root and the members of the group docker may use it"
+            "{missing}\nRoot starts an engine with `service docker start`; root and the members of the group docker may use the engine"
         );
         capture_ok(task("service").args(["docker", "start"]))?;
         wait_until("the Docker engine responds", Duration::from_secs(30), || Ok(Self::find().is_ok()))?;

@@ -16,8 +16,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 /// How long a client waits for a whole response by default.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The certificate authority of the stack's edge. Every client that is created after [`trust`] trusts it. It is global, because a process
-/// runs only one edge with HTTPS, and proofs create clients in many places.
+/// The certificate authority of the stack's edge. Every client that is created after [`trust`] trusts this authority. The value is global,
+/// because a process runs only one edge with HTTPS, and proofs create clients in many places.
 static TRUSTED: Mutex<Option<Trusted>> = Mutex::new(None);
 
 #[derive(Clone)]

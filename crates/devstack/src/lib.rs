@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | [`tools`], [`process`], [`background`] | programs and where to find them, start and stop, processes that outlive their terminal |
 //! | [`ports`], [`stores`], [`stack`], [`engine`] | ports, Postgres and Redis, everything together, the Docker engine for environments |
-//! | [`form`], [`configuration`], [`speed`], [`yaml`], [`paths`] | demo or production, compose's files for local processes, paths |
+//! | [`form`], [`configuration`], [`paths`] | demo or production, compose's files with local addresses, paths |
+//! | [`speed`], [`yaml`] | shorter durations in the monitoring's configuration, removal of blocks from YAML |
 //! | [`cargo`], [`node`], [`web`] | builds: the application, Node.js projects, the browser bundle |
 //! | [`http`], [`report`] | requests, and the printed result of a proof |
 

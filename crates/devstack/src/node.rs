@@ -75,7 +75,8 @@ impl Project {
         Ok(modified(&home.join(file)).is_some_and(|made| sources < made))
     }
 
-    /// The time of the last change in the folder, generated files excluded.
+    /// The newest modification time of the files and folders in the project, without the generated ones. The time of the project's own
+    /// folder does not count, because creating a generated file changes it.
     fn sources(&self, home: &Path) -> Result<SystemTime> {
         let entries = fs::read_dir(home).with_context(|| format!("failed to read {}", home.display()))?;
         let mut newest = SystemTime::UNIX_EPOCH;

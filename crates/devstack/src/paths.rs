@@ -1,5 +1,5 @@
 //! Paths of the checkout and of the folders that `cargo xtask` writes into.
-//! Their contents belong to the modules that write them.
+//! The modules that write into a folder decide its contents.
 
 use std::env;
 use std::fs::{self, OpenOptions, Permissions};
@@ -45,8 +45,8 @@ pub fn proofs() -> PathBuf {
     root().join("target/proofs")
 }
 
-/// A folder that is removed when its value is dropped. Other users may traverse it, since Postgres does not run as root; the permissions
-/// of each file in it decide who may read the file.
+/// A temporary folder, removed when the returned value is dropped. Other users may traverse it, since Postgres does not run as root; the
+/// permissions of each file in it decide who may read the file.
 pub fn temporary(purpose: &str) -> Result<TempDir> {
     tempfile::Builder::new()
         .prefix(&format!("vitrine-{purpose}-"))
@@ -69,7 +69,7 @@ pub fn write_secret(path: &Path, text: &str) -> Result<()> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("failed to open {}", path.display()))?;
-    // A file that existed before keeps its permissions.
+    // `mode` applies only to a new file.
     file.set_permissions(Permissions::from_mode(0o600)).with_context(|| format!("failed to protect {}", path.display()))?;
     file.write_all(text.as_bytes()).with_context(|| format!("failed to write {}", path.display()))
 }

@@ -107,7 +107,7 @@ impl Port {
     }
 
     /// The default port of `up`: the one that compose publishes, or else the one inside the container. Postgres, Redis and the exporters
-    /// get a number 10000 higher, so that they do not collide with such programs of the machine.
+    /// get a number 10000 higher, so that they do not collide with Postgres, Redis and exporters that already run on the machine.
     fn fixed(self) -> u16 {
         let (_, port) = self.in_compose();
         match self {
@@ -117,7 +117,7 @@ impl Port {
         }
     }
 
-    /// The variable that overrides the port, in compose's `.env` and here.
+    /// The variable that overrides the port. Compose and `up` read the same variable.
     fn variable(self) -> Option<&'static str> {
         Some(match self {
             Self::Edge => "EDGE_HTTP_PORT",
@@ -147,7 +147,7 @@ impl Ports {
         Self { table, form: Form::default() }
     }
 
-    /// The ports of `up`: from the environment, else from a file `.env`, else the defaults. Compose has the same precedence.
+    /// The ports of `up`: from environment variables, else from a file `.env`, else the defaults. Compose has the same precedence.
     pub(crate) fn configured(replicas: u16, file: &Path) -> Result<Self> {
         let written: Vec<(String, String)> = if file.exists() {
             let pairs = dotenvy::from_path_iter(file).and_then(Iterator::collect);
@@ -182,7 +182,7 @@ impl Ports {
         self
     }
 
-    /// The same ports for a stack in a form.
+    /// The same ports for a stack of this form.
     #[must_use]
     pub fn in_form(self, form: Form) -> Self {
         Self { form, ..self }

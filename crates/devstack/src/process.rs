@@ -5,7 +5,7 @@
 //!
 //! The callers choose the programs and their arguments. `process/command` puts a program into its group, `process/task` runs programs that
 //! end by themselves, `process/daemon` runs the others, `process/restarts` schedules their restarts, and `process/interrupt` handles
-//! Ctrl-C and waits.
+//! Ctrl-C and has the functions that wait.
 
 mod command;
 mod daemon;

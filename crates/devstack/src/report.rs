@@ -111,7 +111,7 @@ impl Report {
         Ok(())
     }
 
-    /// As [`Self::step`], for a step that returns a value for later steps: `None` if it failed.
+    /// As [`Self::step`], for a step that returns a value for later steps. Returns `None` if the step returned an error.
     pub fn obtain<T>(&mut self, name: impl Into<String>, step: impl FnOnce() -> Result<(T, Outcome)>) -> Result<Option<T>> {
         let mut obtained = None;
         self.step(name, || {

@@ -232,7 +232,7 @@ impl Stack {
         self.plan.ports.url(Port::Backend(number))
     }
 
-    /// Fails when any of its processes has exited.
+    /// Fails when any process of the stack has exited.
     pub fn check(&mut self) -> Result<()> {
         self.phases.iter_mut().flatten().try_for_each(Process::check)
     }

@@ -1,5 +1,5 @@
-//! The tools of the verbs, which are programs and libraries: their names, locations and providers. `tools/tool.rs` finds the tools, and
-//! `tools/install.rs` installs them. The modules that start a program choose its arguments.
+//! The programs and libraries that the verbs need: the name, the location and the provider of each, such as a Debian package.
+//! `tools/tool.rs` finds these tools, and `tools/install.rs` installs them. The modules that start a program choose its arguments.
 
 mod install;
 mod tool;
@@ -67,7 +67,7 @@ pub const PLAYWRIGHT: Tool =
     Tool { name: "playwright-core", folders: &[], at_least: None, source: Source::Library("playwright-core@1.61.1") };
 /// Finds accessibility problems in pages.
 pub const AXE: Tool = Tool { name: "axe-core", folders: &[], at_least: None, source: Source::Library("axe-core@4.14.1") };
-/// Shows the dashboards. Debian does not package it, so it is optional in a stack.
+/// Shows the dashboards. Optional in a stack, because Debian's own repositories do not have the package.
 pub(crate) const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs environments in containers.
 pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io");

@@ -1,5 +1,5 @@
-//! Accounts on the platforms: any account named in the consent form exists. Its data is derived from its name; only the e-mail address may
-//! come from the form.
+//! Accounts on the platforms: any account named in the consent form exists. All other data is derived from the name, except an e-mail
+//! address that is given in the form.
 
 use std::fmt::Write as _;
 

@@ -18,7 +18,7 @@ pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4100")]
     pub listen_address: SocketAddr,
-    /// URL for browsers, and base of the issuers; default: `http://localhost:{port}`, or the listen address if that is external
+    /// URL for browsers, and base of the issuers; default: `http://localhost:{port}`, or the listen address if it is external or has port 0
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", value_parser = address)]
     pub public_url: Option<Url>,
     /// Client ID under which Vitrine is registered on every platform

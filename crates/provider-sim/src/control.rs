@@ -1,4 +1,5 @@
-//! The simulator's own routes: its page, health, knobs, counts, notifications and published posts. No knob affects them.
+//! The simulator's own routes: its page, health, knobs, counts, notifications and published posts. No knob (see `knobs`) affects these
+//! routes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts requests to create a post, and refusals of
-//! any request. Every other event is counted by the code that causes it.
+//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts requests to create a post, and all
+//! responses with 401, 403 or 429. Every other event is counted by the code that causes it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! The knobs that apply to every call alike: outage, error rate and latency. Lies (wrong values in
-//! otherwise valid responses) are implemented where the value is produced.
+//! The knobs that apply to every call alike: outage, error rate and latency. Lies (wrong values in otherwise valid responses) are
+//! implemented where the value is produced.
 
 use std::future::pending;
 use std::sync::Arc;

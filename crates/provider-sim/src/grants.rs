@@ -135,8 +135,8 @@ impl Grants {
         Ok((self.issue_tokens(family, grant.scopes.clone(), lifetime, now), grant))
     }
 
-    /// Exchanges the newest refresh token of a family for new tokens, and invalidates the old refresh token. `requested` may be a subset of
-    /// the grant's scopes (RFC 6749, 6). If it contains another scope, the exchange fails and the refresh token stays valid.
+    /// Exchanges the newest refresh token of a family for new tokens, and invalidates the exchanged one. `requested` may be a subset of
+    /// the grant's scopes (RFC 6749, 6). If `requested` contains another scope, the exchange fails and the refresh token stays valid.
     pub fn refresh(
         &mut self,
         token: &str,

@@ -1,4 +1,4 @@
-//! Signs ID tokens (RS256), and makes the invalid signatures that lies need. All platforms share one key, generated at start-up.
+//! Signs ID tokens (RS256), and makes the invalid signatures that a [`Lie`] requires. All platforms share one key, generated at start-up.
 
 use std::io;
 

@@ -81,7 +81,7 @@ pub enum Lie {
     IssParameter,
     /// The authorization response names no issuer (RFC 9207).
     NoIssParameter,
-    /// The platform sends the client a code that it treats as already used.
+    /// The platform sends the client an authorization code that the token endpoint refuses as already used.
     ReplayedCode,
     /// The e-mail address is not verified.
     UnverifiedEmail,

@@ -12,8 +12,8 @@
 //! | the simulator's own routes and pages | `control`, `pages/` |
 //! | connections | `server` |
 //!
-//! All state is in memory and is lost when the simulator stops. All that the simulator knows about Vitrine is
-//! its callback URL and client credentials.
+//! All state is in memory and is lost when the simulator stops. About Vitrine, the simulator knows only the callback URLs and the client
+//! credentials.
 
 mod account;
 mod body;

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Parser)]
-#[command(name = "provider-sim", version, about = "Simulates login and social platforms, including their faults: nothing in it is real")]
+#[command(name = "provider-sim", version, about = "Simulates login and social platforms, including their faults, with invented accounts")]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,

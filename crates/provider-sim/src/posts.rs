@@ -1,4 +1,5 @@
-//! The posts of a platform. An idempotency key creates at most one post per account. Callers pass the current time.
+//! The posts of a platform. All requests of one account with the same idempotency key create at most one post. Callers pass the current
+//! time.
 
 use std::collections::HashMap;
 

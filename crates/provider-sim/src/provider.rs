@@ -79,17 +79,17 @@ impl Provider {
         Self { platform, site, state: Mutex::new(State { knobs, ..State::default() }) }
     }
 
-    /// Locks its state. Hold the guard briefly, and never across an await.
+    /// Locks the platform's state. Hold the guard briefly, and never across an await.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its URL as browsers know it, which is also its issuer identifier.
+    /// The platform's base URL for browsers. The same URL is the platform's issuer identifier.
     pub fn issuer(&self) -> String {
         format!("{}/{}", self.site.public_url(), self.platform.name())
     }
 
-    /// The only redirect URI that it accepts.
+    /// The only redirect URI that the platform accepts.
     pub fn redirect_uri(&self) -> String {
         format!("{}/{}/callback", self.site.callback_base, self.platform.name())
     }

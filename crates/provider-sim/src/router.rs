@@ -1,4 +1,5 @@
-//! Assembles the routes and their layers. Knobs affect the routes of platforms and receivers, but not the simulator's own routes.
+//! Assembles the routes and their layers. Knobs (settings for failures, see `knobs`) affect the routes of platforms and
+//! receivers, but not the simulator's own routes.
 
 use std::sync::Arc;
 

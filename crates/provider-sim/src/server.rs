@@ -1,5 +1,5 @@
-//! Accepts connections and serves them. It replaces `axum::serve`, because `axum::serve` always sends a response. A platform or receiver
-//! with the outage `refuse` must send none.
+//! Accepts connections and serves them. It replaces `axum::serve`, which always sends a response: a simulated platform or alert receiver
+//! with the outage `refuse` must close the connection without a response.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 /// Pause after an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Time limit for in-flight requests at shutdown: those of a hanging platform would never finish.
+/// Time limit for in-flight requests at shutdown: requests to a platform with the outage `hang` never finish.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Marks a response: the server does not send it, but closes the connection.

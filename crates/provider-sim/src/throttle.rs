@@ -1,4 +1,4 @@
-//! Rate limits of API calls per account. Callers pass the current time.
+//! Limits the rate of each account's API calls. The current time is a parameter, so that tests need not wait.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ impl Throttle {
     /// Admits and counts a call, unless it exceeds the limit.
     ///
     /// # Errors
-    /// If the call exceeds the limit: the seconds, rounded up, until the account may call again. With a limit of 0, the whole window.
+    /// When the call exceeds the limit. The error is the number of seconds, rounded up, until the account may call again. With a limit
+    /// of 0, it is the length of the window.
     pub fn admit(&mut self, account: &str, limit: RateLimit, now: Instant) -> Result<(), u64> {
         let window = Duration::from_secs(limit.per_s);
         let calls = self.0.entry(account.to_owned()).or_default();

@@ -1,4 +1,5 @@
-//! Runs external programs that check files, such as promtool and Caddy. The callers choose the files.
+//! Runs external programs such as promtool and Caddy, which check files, and copies the configuration that they check. The callers choose
+//! the files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use devstack::process::{capture, task};
 use devstack::report::{Outcome, Report};
 use devstack::tools::{PROMTOOL, Tool};
 
-/// Adds the step that copies the production configuration into `folder`, with paths that exist on this machine.
+/// Adds the step that copies the monitoring's configuration into `folder`, with the paths and addresses of this machine.
 pub fn copy_configuration(report: &mut Report, folder: &Path) -> Result<()> {
     report.step("configuration copies", || {
         configuration::write(folder, &Ports::fixed(MAX_REPLICAS), MAX_REPLICAS, true)?;

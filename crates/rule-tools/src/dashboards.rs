@@ -1,7 +1,7 @@
 //! Grafana's dashboards: JSON files in `monitoring/grafana/dashboards`, which Node.js generates from `monitoring/grafana/src`. The JSON
 //! files are committed, because Grafana reads them. This module generates, compares and reads them.
 //!
-//! `tests/contract/` checks the contents of dashboards, and `cargo xtask panels` proves that panels react to real failures.
+//! `tests/contract/` checks the contents of dashboards, and `cargo xtask panels` proves that each panel reacts to its cause.
 //! `dashboards/model` has the fields that we read, and `dashboards/variables` replaces the variables in queries.
 
 mod model;

@@ -1,6 +1,6 @@
-//! Mutants: rules with one small change each, such as another threshold or a `by` clause without one of its labels. A mutant that no test of its rule detects
-//! shows a gap in the tests, unless `equivalent` lists it. Each kind of change has its own file in `mutants/`; `trial` runs the tests
-//! against the mutants.
+//! Mutants: rules with one small change each, such as another threshold or a `by` clause without one of its labels. A mutant that no test
+//! of its rule detects shows a gap in the tests, unless `equivalent.yml` lists it. Each kind of change has its own file in `mutants/`;
+//! `trial` runs the tests against the mutants.
 //!
 //! The fields `labels` and `annotations` of an alert need no mutants: promtool compares all of them in every test that expects the alert.
 

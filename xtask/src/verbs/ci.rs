@@ -1,5 +1,5 @@
 //! `cargo xtask ci`: everything that must pass before a change is merged. `.ci/run` calls it.
-//! The report shows the seconds of each step, because people skip slow steps first.
+//! The report shows how long each step takes, because people tend to skip slow steps.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Runs only the production step.
+/// Runs only the proof of a stack behind a host name.
 fn production(install: bool) -> Result<bool> {
     require(&drill::proof::programs(), install)?;
     cargo::build(false, install)?;
@@ -131,14 +131,15 @@ fn advisories() -> Result<Outcome> {
     Ok(Outcome::skipped(note))
 }
 
-/// Runs the script that tests the stack of Compose. The script reports itself as skipped where there is no engine.
+/// Runs the script that tests the Compose stack. Without a Docker engine, the script reports that it skipped the test.
 fn compose(report: &mut Report) -> Result<()> {
     let script = paths::root().join(".ci/compose-smoke");
     if !script.exists() {
         return Ok(());
     }
     report.step("compose smoke", || {
-        // Unoptimised: the script proves only that the parts fit together, and an optimised build would take longer than all other steps.
+        // Builds without optimisation: the script proves only that the parts fit together, and an optimised build would take longer than
+        // all other steps.
         let captured = capture(task(&script).env("PROFILE", "dev").current_dir(paths::root()))?;
         eprintln!("{}", captured.text.trim_end());
         match Outcome::from_summary(&captured.text) {

@@ -8,7 +8,7 @@ use devstack::engine::{Engine, namespace};
 use devstack::stack::SLOT;
 use devstack::{paths, stores};
 
-/// Time limit for a stop: longer than every grace period of a stack, but not than all of them together.
+/// Time limit for a stop: longer than any single grace period of a stack, but shorter than their sum.
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// Stop the stack that `up` started.

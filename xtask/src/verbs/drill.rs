@@ -1,5 +1,5 @@
-//! `cargo xtask drill`: takes alerts from their cause to the notification of their resolution, on a whole stack; with `--quiet`, proves
-//! that no alert fires without a cause.
+//! `cargo xtask drill`: proves on a whole stack that alerts fire on their causes, notify, and resolve after the fixes of their runbooks;
+//! with `--quiet`, proves that no alert fires without a cause.
 
 use anyhow::Result;
 use devstack::cargo;
@@ -10,7 +10,7 @@ use proofs::drill::quiet;
 
 use crate::form::Choice;
 
-/// Make alerts fire and resolve by injecting their causes.
+/// Make alerts fire by injecting their causes, then make them resolve by applying the fixes of their runbooks.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
@@ -19,7 +19,7 @@ pub struct Args {
     /// Drill these alerts, or single variants such as `ErrorBudgetBurn:login:critical`, and update their rows of docs/ALERTS.md.
     #[arg(value_name = "NAME", required_unless_present_any = ["all", "quiet"])]
     names: Vec<String>,
-    /// Drill every alert; writes docs/ALERTS.md when all of them pass.
+    /// Drill every alert; writes docs/ALERTS.md when all of them pass. No drill with --production writes this document.
     #[arg(long)]
     all: bool,
     /// Run a cold start, load and a rolling restart instead of drills; no alert may fire.

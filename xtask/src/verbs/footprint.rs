@@ -18,7 +18,7 @@ pub struct Args {
     /// The load profile.
     #[arg(long, value_enum, default_value_t = Profile::Demo)]
     profile: Profile,
-    /// Length of the two measurements, idle and under load, in seconds each.
+    /// Length of each of the two measurements, idle and under load, in seconds.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..))]
     seconds: u64,
     /// Build optimised binaries.

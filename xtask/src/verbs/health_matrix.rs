@@ -1,4 +1,4 @@
-//! `cargo xtask health-matrix`: kills, hangs and slows Postgres, Redis, the environment driver and a replica.
+//! `cargo xtask health-matrix`: injects the faults kill, hang and slow into Postgres, Redis, the environment driver and a replica.
 
 use anyhow::Result;
 use devstack::cargo;
@@ -12,7 +12,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Prove two of the faults only, as `ci` does. Without this option, docs/RELIABILITY.md is written when everything passes.
+    /// Prove two of the faults only, as `ci` does without `--full`. Without `--short`, docs/RELIABILITY.md is written if all steps pass.
     #[arg(long)]
     short: bool,
 }

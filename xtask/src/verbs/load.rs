@@ -1,4 +1,4 @@
-//! `cargo xtask load`: runs k6 through the edge given by `--edge`, the edge of the stack of `up`, or that of a stack started for the load.
+//! `cargo xtask load`: runs k6 through the edge given by `--edge`, else the edge of the stack of `up`, else that of a new stack.
 //! The profiles are scripts in `load/`.
 
 use std::time::Duration;

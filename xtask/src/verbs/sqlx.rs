@@ -1,5 +1,5 @@
-//! `cargo xtask sqlx`: regenerates `.sqlx`, with which the code compiles without a database.
-//! Run it after a change of a query or a migration; `ci` checks that it is up to date.
+//! `cargo xtask sqlx`: regenerates `.sqlx`, the query data with which the code compiles without a database.
+//! Run it after changing a query or a migration; `ci` checks that `.sqlx` is up to date.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(true)
 }
 
-/// The names of the files that are missing from `.sqlx`, stale or different.
+/// The names of the files that are missing from `.sqlx`, that no query needs any more, or whose contents are out of date.
 pub fn stale() -> Result<Vec<String>> {
     Ok(difference(&committed()?, &generate()?))
 }
@@ -55,7 +55,7 @@ fn committed() -> Result<Files> {
     if folder.is_dir() { read(&folder) } else { Ok(Files::new()) }
 }
 
-/// Compiles the library against a database with the schema of the migrations, and returns the query data that this writes.
+/// Compiles the library against a database with the schema of the migrations, and returns the query data that sqlx writes.
 fn generate() -> Result<Files> {
     let folder = paths::temporary("sqlx")?;
     let (postgres, _redis) = stores::disposable(folder.path())?;
@@ -87,7 +87,7 @@ fn migrate(url: &str) -> Result<()> {
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|kind| kind == "sql"));
-    // File names begin with the time at which the migration was written, so this is the order of the migrations.
+    // File names begin with a timestamp, so this is the order of the migrations.
     files.sort();
     let psql = stores::postgres_programs()?.join("psql");
     for file in files {

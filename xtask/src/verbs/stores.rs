@@ -13,13 +13,13 @@ const SLOT: Slot = Slot::new("stores");
 
 /// Start a private Postgres and Redis and print their URLs.
 ///
-/// `eval "$(cargo xtask stores --detach)"` sets up a shell; `--stop` ends them. Data is dropped.
+/// `eval "$(cargo xtask stores --detach)"` sets up a shell; `--stop` stops both and drops their data.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Leave them running in the background; if they already are, print their URLs.
+    /// Start the stores in the background. If they already run there, only print their URLs.
     #[arg(long, conflicts_with = "stop")]
     detach: bool,
     /// Stop the stores in the background.
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<bool> {
     while !interrupted() {
         postgres.process.check()?;
         redis.process.check()?;
-        // An interrupt is the expected end of the pause.
+        // `pause` fails on an interrupt, which also ends the loop.
         let _ = pause();
     }
     Ok(true)

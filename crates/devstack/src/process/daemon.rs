@@ -33,7 +33,7 @@ impl Daemon {
     pub fn stopped_by(name: impl Into<String>, program: &Path, logs: &Path, user: Option<User>, stop: Signal) -> Self {
         let name = name.into();
         let mut command = command(program, user, stop);
-        // A daemon depends on the settings of its caller; it gets only these variables from the environment of the calling shell.
+        // Only the caller's settings may configure a daemon, so the daemon gets only these variables from the shell's environment.
         command.env_clear();
         for key in ["PATH", "HOME", "TMPDIR"] {
             if let Some(value) = env::var_os(key) {
@@ -83,7 +83,7 @@ impl Daemon {
     }
 }
 
-/// A running child; dropping it stops it.
+/// A running child process: a daemon, or a task, which ends by itself. Dropping this value stops the child.
 pub struct Process {
     /// The child's name in messages.
     pub name: String,
@@ -105,7 +105,7 @@ impl Process {
         Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1), restarts: None })
     }
 
-    /// Waits until the child ends. An interrupt ends the wait with an error; dropping the value then stops the child.
+    /// Waits until the child ends. An interrupt ends the wait with an error; the child runs until this [`Process`] is dropped.
     pub(super) fn wait(&mut self) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -115,7 +115,7 @@ impl Process {
         }
     }
 
-    /// Fails with the end of the child's log if the child has exited.
+    /// Fails if the child has exited; the error contains the last lines of the child's log.
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} ended with {status}{}", self.name, self.log_tail());
@@ -144,7 +144,8 @@ impl Process {
         Ok(())
     }
 
-    /// Waits until `ready` returns true; fails with the end of the child's log if the child exits or the limit passes.
+    /// Waits until `ready` returns true. Fails if the child exits or the limit passes; the error contains the last lines of the
+    /// child's log.
     pub fn wait_ready(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
         let start = Instant::now();
         while !ready() {
@@ -168,7 +169,7 @@ impl Process {
 
     /// Sends the child its stop signal, and does not wait for its end.
     pub(crate) fn ask_to_stop(&self) {
-        // The signal fails if the child has already exited.
+        // Ignore errors: the child may have exited already.
         let _ = match self.log {
             // A daemon stops its own workers.
             Some(_) => kill_process(self.pid, self.stop),

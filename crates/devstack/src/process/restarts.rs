@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// The restarts of a daemon.
 pub struct Restarts {
-    /// The command that started it; the new process appends to the same log.
+    /// The command that started the daemon; the new process appends to the same log.
     command: Command,
     started: Instant,
     /// The pause before the next start; doubled each time the daemon exits soon after its start.

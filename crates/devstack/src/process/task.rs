@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::command::command;
 use super::daemon::Process;
 
-/// A command for [`run`] or [`capture`], which wait for it.
+/// A command that gets SIGTERM when xtask dies. [`run`] and [`capture`] start it and wait for its end; other callers spawn it themselves.
 pub fn task(program: impl AsRef<OsStr>) -> Command {
     command(program, None, Signal::TERM)
 }

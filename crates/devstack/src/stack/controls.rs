@@ -1,4 +1,4 @@
-//! Controls of a running stack: stop, restart and freeze its processes, query or load its stores. `stack` starts the processes.
+//! Controls of a running stack: stop, restart and freeze its processes, query its stores or put load on them. `stack` starts a new stack.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ impl Stack {
         self.process("redis")?.end(Signal::KILL).map(drop)
     }
 
-    /// Stops Postgres, which closes its clients' connections.
+    /// Stops Postgres with a fast shutdown, which closes the connections of its clients.
     pub fn stop_postgres(&mut self) -> Result<()> {
         self.process("postgres")?.end(Signal::INT).map(drop)
     }
@@ -96,7 +96,7 @@ impl Stack {
         self.process("provider-sim")?.end(Signal::KILL).map(drop)
     }
 
-    /// Restarts the simulated platforms, which lose all their state.
+    /// Starts the simulated platforms again. They have lost all their state.
     pub fn start_platforms_again(&mut self) -> Result<()> {
         let platforms = self.launch_platforms()?;
         *self.process("provider-sim")? = platforms;

@@ -51,7 +51,7 @@ impl Stack {
     fn launch_edge(&self) -> Result<Process> {
         let daemon = self.daemon("caddy", &CADDY.path()?).args(["run", "--adapter", "caddyfile", "--config"]);
         let daemon = self.edge_variables()?.into_iter().fold(daemon, |daemon, (name, value)| daemon.env(name, value));
-        // Longer than the grace period in the Caddyfile.
+        // The time to stop must be longer than the grace period in the Caddyfile, so that Caddy can complete the requests in flight.
         let mut caddy = daemon.args([paths::root().join("Caddyfile")]).grace(Duration::from_secs(20)).start()?;
         let ports = &self.plan.ports;
         let health = format!("{}/health", ports.url(Port::Edge)?);

@@ -45,7 +45,7 @@ pub(super) const fn debian(name: &'static str, package: &'static str) -> Tool {
 }
 
 impl Tool {
-    /// The tool's path; fails with the command that installs it.
+    /// The tool's path. The error names the command that installs the tool.
     pub fn path(&self) -> Result<PathBuf> {
         self.find().with_context(|| format!("{} is missing: {}", self.name, install_lines(&[self]).concat()))
     }

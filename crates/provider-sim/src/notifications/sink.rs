@@ -36,7 +36,7 @@ pub struct Notification {
     pub status: Status,
     /// The severity, if the sender gives one.
     pub severity: Option<String>,
-    /// The key that joins notifications of the same alerts, if the protocol has one: `dedup_key`, `groupKey`.
+    /// The key that all notifications of the same alerts have in common, if the protocol has one: `dedup_key`, `groupKey`.
     pub key: Option<String>,
     /// The human-readable text.
     pub text: String,

@@ -1,6 +1,7 @@
 //! Slack's incoming webhooks. <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
 //!
-//! Slack has no notion of alerts. The attachment fields titled `Alert` and `Severity` are read as an alert's name and severity.
+//! Slack has no standard fields for alerts. Vitrine's Alertmanager sends the name and the severity of the alerts in attachment fields
+//! titled `Alert` and `Severity`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ async fn message(State(sink): State<Arc<Sink>>, body: Received) -> (StatusCode, 
 }
 
 impl Message {
-    /// The notification in the message, if it has any text.
+    /// The message as a notification; `None` if the message has no text.
     fn read(self) -> Option<Notification> {
         let mut lines = vec![self.text.as_str()];
         for attachment in &self.attachments {

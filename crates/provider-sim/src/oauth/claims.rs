@@ -14,7 +14,7 @@ const LIFETIME_S: i64 = 600;
 /// Age in seconds of the ID token of [`Lie::Expired`]: it expired an hour ago.
 const LONG_AGO_S: i64 = 3600 + LIFETIME_S;
 
-/// The claims about an account that the scopes allow (`OpenID` Connect Core, 5.4).
+/// The account's data as claims, limited to those that the scopes allow (`OpenID` Connect Core, 5.4).
 pub fn person(provider: &Provider, grant: &Grant, scopes: &[&str]) -> Map<String, Value> {
     let lie = provider.state().knobs.lie;
     let mut claims = Map::new();

@@ -1,4 +1,4 @@
-//! The published metadata of an `OpenID` provider: its discovery document (Discovery 1.0, 3) and its keys.
+//! The published metadata of an `OpenID` provider: its discovery document (`OpenID` Connect Discovery, 3) and its keys.
 
 use std::sync::Arc;
 

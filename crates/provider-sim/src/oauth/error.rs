@@ -11,7 +11,7 @@ use serde_json::json;
 /// An error with a description for developers.
 #[derive(Debug)]
 pub enum OAuthError {
-    /// A parameter is missing, repeated or malformed.
+    /// A parameter is missing, repeated or malformed, or the client uses two authentication methods.
     InvalidRequest(String),
     /// Client authentication failed.
     InvalidClient(&'static str),

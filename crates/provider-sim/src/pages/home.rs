@@ -79,10 +79,11 @@ fn text(value: &Value) -> String {
 }
 
 const INTRODUCTION: &str = r#"<h1>Simulated platforms</h1>
-<p>This program simulates six platforms for Vitrine. With it, sign-in and posts, and their failures, can be tested without
-external services. Every account that you name exists. Posts do not leave this program. All data is lost when the program stops. The
+<p>This program simulates six platforms for Vitrine. Use it to test sign-in, posts and their failures without external
+services. Every account that you name exists. Posts do not leave this program. All data is lost when the program stops. The
 program also simulates Slack, PagerDuty and a webhook, which receive alerts.</p>
-<p class="quiet">To cause a fault, use <code>PUT /knobs/{name}</code>. To end all faults, use <code>DELETE /knobs</code>.
-In JSON: <a href="/knobs">knobs</a>, <a href="/counts">counts</a>, <a href="/mastodon/posts">posts on Mastodon</a>,
-<a href="/linkedin/posts">posts on LinkedIn</a>, <a href="/x/posts">posts on X</a>, <a href="/notifications">notifications</a>.</p>
+<p class="quiet">To cause a fault, use <code>PUT /knobs/{name}</code> with the name of a platform or receiver. To end all faults, use
+<code>DELETE /knobs</code>. In JSON: <a href="/knobs">knobs</a>, <a href="/counts">counts</a>,
+<a href="/mastodon/posts">posts on Mastodon</a>, <a href="/linkedin/posts">posts on LinkedIn</a>, <a href="/x/posts">posts on X</a>,
+<a href="/notifications">notifications</a>.</p>
 "#;

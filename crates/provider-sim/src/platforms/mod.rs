@@ -1,4 +1,4 @@
-//! The platforms' own APIs, one file per API: the user's identity, posts, statistics.
+//! The platforms' own APIs for the user's identity, posts and statistics. Each platform with an API has its own file.
 
 mod github;
 mod linkedin;

@@ -15,7 +15,8 @@ pub fn read<T: DeserializeOwned>(provider: &Provider, body: Received) -> Result<
     body::read(body).map_err(|(status, reason)| Problem::new(provider.platform, status, &reason))
 }
 
-/// The length of a text as X and Mastodon count it: every link counts as 23 characters.
+/// The length of a text. As on X and Mastodon, each link counts as 23 characters. Each character outside of links counts as one, although
+/// X counts some of them as two.
 pub fn length(text: &str) -> usize {
     let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
     text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()

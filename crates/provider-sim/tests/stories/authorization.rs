@@ -5,7 +5,7 @@ use provider_sim::Platform;
 use crate::support::{Answer, AuthorizationRequest, Stage, VERIFIER, redirect_uri};
 
 #[tokio::test]
-async fn every_platform_returns_a_code_and_the_state_and_an_openid_platform_also_its_issuer() {
+async fn every_platform_returns_a_code_and_the_state_and_openid_platforms_also_return_their_issuer() {
     let stage = Stage::start().await;
     for platform in Platform::ALL {
         let answer = stage.consent(&AuthorizationRequest::of(platform)).await;

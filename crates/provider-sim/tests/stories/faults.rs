@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{Answer, AuthorizationRequest, Stage, eventually};
 
-/// A request over raw TCP, so that the test can distinguish a closed connection from a response.
+/// Sends a request over raw TCP, so that the test sees every byte of the response.
 async fn request_by_hand(stage: &Stage, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(stage.simulator.address()).await.unwrap();
     let request = format!("POST {path} HTTP/1.1\r\nHost: simulator\r\nContent-Length: 0\r\n\r\n");

@@ -1,4 +1,5 @@
-//! The lies: each changes only what it names, and a strict client refuses a wrong ID token.
+//! Lies: the knob `lie` gives a platform one incorrect value or behaviour. These tests check that all other values stay correct, and that
+//! a strict client refuses a wrong ID token.
 
 use std::str::FromStr;
 
@@ -161,7 +162,7 @@ async fn the_key_is_not_published() {
 }
 
 #[tokio::test]
-async fn the_response_names_a_wrong_issuer_or_none() {
+async fn the_authorization_response_names_a_wrong_issuer_or_none() {
     let stage = Stage::start().await;
     let request = AuthorizationRequest::of(Platform::Gitlab);
     for (lie, issuer) in [("iss_parameter", Some("https://another-issuer.invalid")), ("no_iss_parameter", None)] {
@@ -177,7 +178,7 @@ async fn the_response_names_a_wrong_issuer_or_none() {
 }
 
 #[tokio::test]
-async fn the_code_was_used_before() {
+async fn a_replayed_code_cannot_be_exchanged() {
     let stage = Stage::start().await;
     for platform in Platform::ALL {
         stage.lie(platform, "replayed_code").await;

@@ -33,8 +33,8 @@ fn slack(color: &str) -> Value {
     let fields =
         json!([{ "title": "Alert", "value": "ServiceDown", "short": true }, { "title": "Severity", "value": "critical", "short": true }]);
     json!({ "attachments": [{
-        "title": "A replica does not answer", "title_link": "http://localhost:3001", "text": "Runbook: there", "fallback": "short", "callback_id": "",
-        "footer": "", "color": color, "fields": fields, "mrkdwn_in": ["fallback", "pretext", "text"],
+        "title": "A replica does not answer", "title_link": "http://localhost:3001", "text": "Runbook: there", "fallback": "short",
+        "callback_id": "", "footer": "", "color": color, "fields": fields, "mrkdwn_in": ["fallback", "pretext", "text"],
     }] })
 }
 
@@ -77,7 +77,8 @@ async fn receivers_accept_the_notifications_of_alertmanager() {
             "text": "A replica does not answer\nhttp://localhost:3001\nRunbook: there",
         }),
         json!({
-            "kind": "pagerduty", "receiver": null, "alerts": ["ServiceDown"], "status": "firing", "severity": "critical", "key": "of-the-group",
+            "kind": "pagerduty", "receiver": null, "alerts": ["ServiceDown"], "status": "firing", "severity": "critical",
+            "key": "of-the-group",
             "text": "ServiceDown: a replica does not answer\nnum_firing: 1\nrunbook: there\nDashboard: http://localhost:3001",
         }),
         json!({

@@ -1,4 +1,4 @@
-//! The pages: each says that it is simulated, and text from a request stays text.
+//! The pages: each page warns that it is simulated, and escapes text from requests.
 
 use provider_sim::{Config, Platform};
 
@@ -9,7 +9,7 @@ const HARMLESS: &str = "&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt
 const WARNING: &str = "Simulator: nothing here is real.";
 
 #[tokio::test]
-async fn every_page_warns_that_it_is_simulated_and_loads_nothing() {
+async fn every_page_loads_nothing_and_warns_that_it_is_simulated() {
     let stage = Stage::start().await;
     let mut paths: Vec<_> = Platform::ALL.into_iter().map(|platform| (AuthorizationRequest::of(platform).page(), 200)).collect();
     paths.extend([(String::new(), 200), ("x/oauth/authorize".to_owned(), 400)]);

@@ -66,7 +66,7 @@ async fn the_redirect_uri_follows_from_the_callback_base() {
 }
 
 #[tokio::test]
-async fn it_starts_with_the_knobs_of_a_file_and_refuses_an_invalid_or_missing_file() {
+async fn a_simulator_starts_with_the_knobs_of_a_file_and_refuses_an_invalid_or_missing_file() {
     let path = std::env::temp_dir().join(format!("provider-sim-knobs-{}.json", process::id()));
     let start = async |text: &str| {
         fs::write(&path, text).unwrap();

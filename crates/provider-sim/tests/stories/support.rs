@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-/// A generous limit, because the machine may be busy. It only ends a hanging test.
+/// A generous limit, because the machine may be busy: only a hanging test reaches it.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(10);
 pub const VERIFIER: &str = "a-verifier-that-is-long-enough-for-everybody-0";

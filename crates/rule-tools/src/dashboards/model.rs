@@ -139,7 +139,10 @@ mod tests {
             "templating": { "list": [
                 { "name": "route", "type": "query", "query": { "query": "label_values(up{job=\"a\", b=\"c\"}, route)" } },
                 { "name": "datasource", "type": "datasource", "query": "prometheus" },
-                { "name": "page", "type": "query", "query": { "query": "query_result(up{job=\"a\"})" }, "regex": "/page_url=\"([^\"]+)\"/" },
+                {
+                    "name": "page", "type": "query", "query": { "query": "query_result(up{job=\"a\"})" },
+                    "regex": "/page_url=\"([^\"]+)\"/",
+                },
             ] },
             "panels": [closed, panel(3, "text"), panel(4, "timeseries")],
         }))

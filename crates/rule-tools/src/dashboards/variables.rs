@@ -1,6 +1,6 @@
-//! Replaces the variables in queries with values. A dashboard's variables have their default values. The values of Grafana's built-in
-//! variables follow from the scrape interval and the displayed time range. Then shortens the durations in the query to the pace of the
-//! queried Prometheus.
+//! Replaces the variables in queries with values. If the queried Prometheus runs faster than in production (`devstack::speed`), also
+//! shortens the durations in queries accordingly. A dashboard's variables have their default values. The values of Grafana's built-in
+//! variables follow from the scrape interval and the displayed time range.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::model::{Dashboard, Variable};
 
-/// Grafana's `$__rate_interval` is four scrape intervals if `$__interval` is one, as here.
+/// Grafana's `$__rate_interval` is four scrape intervals if `$__interval` is one scrape interval, as here.
 const SCRAPES_OF_A_RATE: u32 = 4;
 /// Grafana's value for the selection `All`.
 const ALL: &str = "$__all";

@@ -1,7 +1,8 @@
-//! Prometheus durations, doubled and halved.
+//! Prometheus durations in days and shorter units, doubled and halved.
 
-/// A duration such as `1h30m` doubled and halved, each in minutes, seconds or milliseconds: the largest of these units that needs no
-/// fraction. Empty if the duration is zero or `text` is not a duration.
+/// The double and the half of a duration such as `1h30m`. Each is in minutes if it is a whole number of minutes, otherwise in seconds if
+/// it is a whole number of seconds, otherwise in milliseconds. Empty if the duration is zero, or if `text` is not a
+/// duration or has weeks or years.
 pub fn others(text: &str) -> Vec<String> {
     milliseconds(text).filter(|long| *long > 0).map_or_else(Vec::new, |long| vec![written(long * 2), written(long / 2)])
 }

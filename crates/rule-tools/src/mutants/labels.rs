@@ -14,7 +14,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
         let (opens, closes) = (list[0].start, list[list.len() - 1].end());
         edits.push(Edit::new(keyword.start..closes, ""));
         let labels: Vec<&str> = list.iter().filter(|token| token.kind == Kind::Word).map(|token| token.text).collect();
-        // For an aggregation, `by ()` is the same as no clause.
+        // For an aggregation, `by ()` is the same as no clause, so the only label of a `by` is not removed separately.
         if labels.len() > 1 || !keyword.is("by") {
             edits.extend((0..labels.len()).map(|left_out| {
                 let mut rest = labels.clone();

@@ -27,7 +27,8 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
     edits
 }
 
-/// The ranges of a regular expression's alternatives, if it has several, each with its bar. A group in brackets counts as one.
+/// The range of each alternative of a regular expression, with one adjacent `|`; empty if there is only one alternative. A `|` inside
+/// parentheses does not count.
 fn alternatives(pattern: &Token) -> Vec<Range<usize>> {
     let mut depth = 0;
     let bars = pattern.text.char_indices().filter_map(|(at, c)| {

@@ -6,6 +6,6 @@ use crate::rules::Rule;
 pub struct Mutant {
     /// The changed rule.
     pub rule: Rule,
-    /// A description of the change. `trial` numbers equal descriptions of one rule.
+    /// A description of the change. `trial` appends a number if an earlier mutant of a rule with this name has the same description.
     pub change: String,
 }

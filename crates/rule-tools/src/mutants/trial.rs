@@ -1,8 +1,8 @@
 //! Finds the mutants of a rule file that its tests do not detect. A mutant runs only against the tests of its own rule, together with all
 //! recording rules of the file, because it may use their series.
 //!
-//! A test belongs to an alert if it names the alert, unless it expects alerts of that name only with other labels. A test belongs to a
-//! recorded series if it queries the series.
+//! A test belongs to an alert if it names the alert. Exception: the test expects alerts of that name, but all of them have the labels of
+//! another rule. A test belongs to a recorded series if it queries the series.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,7 +112,7 @@ fn narrow(file: &str, tests: &TestFile, rule: &Rule) -> TestFile {
     tests
 }
 
-/// Removes expected alerts that have the rule's name but other labels from a test. Returns whether the test still concerns the rule.
+/// Removes from a test the expected alerts that have the rule's name but other labels. Returns whether the test still concerns the rule.
 fn of_labels(test: &mut Test, rule: &Rule) -> bool {
     let is_of = |alert: &Expected| rule.raises(alert);
     let (mut own, mut others) = (false, false);

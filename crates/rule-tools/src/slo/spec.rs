@@ -1,5 +1,5 @@
-//! The format of monitoring/slo.yml: the fields that Vitrine uses of `prometheus/v1`, the format of the generator sloth. Any other field is
-//! an error, because it would have no effect.
+//! The format of monitoring/slo.yml: a part of `prometheus/v1`, the format of the rule generator sloth. Vitrine does not use the other
+//! fields of that format, so any other field is an error: it would have no effect.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ pub struct Events {
 #[serde(deny_unknown_fields)]
 pub struct Alerting {
     name: String,
-    /// Annotations beside the description.
+    /// Annotations of the objective's alerts; the generator adds the annotation `description`.
     pub annotations: Texts,
     /// The alert that pages somebody.
     pub page_alert: AlertLabels,

@@ -1,5 +1,5 @@
-//! Tests of the generated rules, with results that can be computed by hand. Recorded series that come from another rule file are given as
-//! input, so that a month takes no longer to test than an hour.
+//! Generates the tests of the generated rules, with results that can be computed by hand. Recorded series that come from another rule file
+//! are given as input, so that a test over a month needs only a few samples.
 
 use anyhow::Result;
 use serde_json::json;
@@ -65,7 +65,7 @@ fn of_window(window: &str) -> Result<Test> {
     })
 }
 
-/// The rules about the present, and about a period that has only just begun.
+/// The rules on the present, and the rules on the period of 30 days when it has only one sample.
 fn of_now() -> Result<Test> {
     let input = [
         (ERRORS, "busy", "1"),
@@ -126,7 +126,7 @@ fn of_burn(spec: &Spec, burn: &Burn) -> Test {
     }
 }
 
-/// Removes the external labels that links begin with, which are empty in tests.
+/// Removes the external labels at the start of links: in tests, these labels are empty.
 fn without_places(annotations: Texts) -> Texts {
     let links = ["{{ $externalLabels.runbooks_url }}", "{{ $externalLabels.grafana_url }}"];
     annotations.into_iter().map(|(name, text)| (name, links.iter().fold(text, |text, link| text.replace(link, "")))).collect()
