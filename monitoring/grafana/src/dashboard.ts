@@ -46,7 +46,7 @@ export interface Finished {
 interface Mark {
   name: string;
   colour: string;
-  /** Marks the times at which its value is above zero. Times no more than a `step` apart become one region. */
+  /** Marks the times at which its result is above zero. Times no more than a `step` apart become one region. */
   query: string;
   title: string;
   text: string;

@@ -21,7 +21,7 @@ export const latencyP95 = orZero(quantile(0.95, requests('http_request_duration_
 /** Requests in progress, on all routes. */
 export const inFlight = sum(ours('http_requests_in_flight'));
 
-/** Share of its CPU cores that each replica uses; a replica has one worker thread per core. */
+/** CPU use of each replica, as a share of its cores; a replica has one worker thread per core. */
 export const cpuByReplica = `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}`;
 
 /** Resident memory of each replica. */

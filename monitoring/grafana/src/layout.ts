@@ -9,7 +9,7 @@ export interface Size {
   height: number;
 }
 
-/** Places panels from left to right, from `top` on, and stretches each line to the full width; `bottom` is where the next line starts. */
+/** Places panels in lines, from left to right, and stretches each line to the full width. Lines begin at `top` and end at `bottom`. */
 export function flow(sizes: Size[], top: number): { places: GridPos[]; bottom: number } {
   const places: GridPos[] = [];
   let y = top;
@@ -39,7 +39,7 @@ function lines(sizes: Size[]): Size[][] {
   return lines;
 }
 
-/** Widths that make a line fill the dashboard; rounding the edges instead of the widths keeps their sum exact. */
+/** Widths that make a line fill the dashboard. Rounds the panels' edges, not their widths, so that the sum of the widths is exact. */
 function stretched(line: Size[]): number[] {
   const used = line.reduce((sum, size) => sum + size.width, 0);
   let ends = 0;

@@ -82,7 +82,7 @@ interface Content {
   limits?: Limits;
   colours?: Colours;
   decimals?: number;
-  /** Lets the axis start above 0. */
+  /** Lets the axis start at the lowest value instead of 0. */
   min?: 'free';
   max?: number;
   /** The alert on the same metric; the panel links to its runbook. */
@@ -96,7 +96,7 @@ interface Content {
 /** Texts and colours for values. */
 export type Words = Record<string | number, [text: string, colour: string]>;
 
-/** The current value, or a few values with names. Graphs below show the history. */
+/** The current value, or a few values with names. Other panels of the dashboard show the history. */
 export function stat(content: Content & { words?: Words }): Panel {
   const builder = new Stat()
     .reduceOptions(last())
@@ -142,7 +142,7 @@ export function timeSeries(content: Content & { stacked?: boolean; legend?: 'rig
   return panel(builder, content, { width: content.legend === 'right' ? 12 : 8, height: 10 });
 }
 
-/** Least upper end of an axis. Noise near zero then does not look large, and the first limit of a ratio stays visible. */
+/** Soft maximum of an axis: noise near zero does not look large, and the first limit of a ratio stays visible. */
 function softMax({ unit, limits }: Content): number | undefined {
   switch (unit) {
     case 'percentunit':

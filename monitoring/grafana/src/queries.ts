@@ -1,5 +1,5 @@
-// Building blocks of queries. `ours`, `requests` and `from` select series; the other functions wrap them. Dashboards query recorded
-// series directly by name.
+// Building blocks of queries. `ours`, `requests`, `answered` and `from` select series; the other functions build expressions from series.
+// Dashboards query recorded series directly by name.
 
 /** Routes that are not client traffic: health checks, metrics, the API description, Socket.IO. `recording.yml` excludes these, too. */
 const EXCLUDED = '/health.*|(/api)?/metrics|/api/(docs|openapi.json)|/socket.io/';

@@ -50,7 +50,8 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'Throttled',
-        description: 'Throttled sign-in attempts per second. Good: 0; ten failures per second indicate guessing.',
+        description:
+          'Throttled sign-ins, and registrations refused during the wait for hashing, per second. Good: 0; more than ten failed or throttled attempts per second of one method raise an alert.',
         unit: 'ops',
         query: sum(rate(ours('rate_limited_total', 'limiter=~"login_account|login_address|logins_at_once|password_hashing"'))),
         limits: low(0.1, 10),

@@ -246,7 +246,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Rows',
         description:
-          'Rows read and changed per second. Good: follows the statements; many more rows read than needed indicate a missing index.',
+          'Rows read and changed per second. Good: follows the statements; reading many more rows than needed indicates a missing index.',
         unit: 'ops',
         query: {
           fetched: sum(rate(database('pg_stat_database_tup_fetched'))),
@@ -302,7 +302,8 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Cache errors by type',
-        description: 'Failed lookups and changes of entries per minute. Good: 0; after a failed lookup the replica reads from Postgres.',
+        description:
+          'Failed cache operations (lookups and changes) per minute. Good: 0; after a failed lookup the replica reads from Postgres.',
         unit: 'opm',
         query: { '{{cache_type}}': perMinute(sum(rate(ours('cache_errors_total')), 'cache_type')) },
         alert: 'CacheErrors',

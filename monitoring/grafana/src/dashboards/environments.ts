@@ -60,7 +60,7 @@ export const environments = dashboard('environments', {
       }),
       stat({
         title: 'Failed calls',
-        description: 'Share of driver calls that failed. Good: below 10 %; the simulated driver fails 2 % on purpose.',
+        description: 'Share of driver calls that failed. Good: below 10 %; with the simulated driver, 2 % fail on purpose.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(failures)), sum(rate(operations)))),
         limits: low(0.05, 0.1),
@@ -135,7 +135,7 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Failures by operation',
-        description: 'Failed driver calls per minute by operation. Good: 0; the simulated driver fails 2 % on purpose.',
+        description: 'Failed driver calls per minute by operation. Good: 0; with the simulated driver, 2 % of calls fail on purpose.',
         unit: 'opm',
         query: { '{{operation}}': perMinute(sum(rate(failures), 'operation')) },
         legend: 'right',
@@ -164,7 +164,7 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Failed share by operation',
-        description: 'Share of the calls of an operation that failed. Good: below 10 % (dashed).',
+        description: "Share of an operation's calls that failed. Good: below 10 % (dashed).",
         unit: 'percentunit',
         max: 1,
         query: { '{{operation}}': orNone(ratio(sum(rate(failures), 'operation'), sum(rate(operations), 'operation')), 'operation') },
@@ -198,7 +198,7 @@ export const environments = dashboard('environments', {
       timeSeries({
         title: 'Jobs that did not succeed',
         description:
-          'Attempts per minute without success: `retry` (tried again later), `dead` (failed for good), `lost` (outcome not stored). Good: few retries, none dead.',
+          'Attempts per minute without success: `retry` (tried again later), `dead` (failed for good), `lost` (lease lost, replica shut down, or outcome not stored). Good: few retries, none dead.',
         unit: 'opm',
         query: {
           '{{kind}} {{outcome}}': perMinute(sum(rate(ours('jobs_total', ENVIRONMENT_JOBS, 'outcome!="success"')), 'kind', 'outcome')),
@@ -261,8 +261,9 @@ export const environments = dashboard('environments', {
         width: 12,
       }),
       timeSeries({
-        title: 'Lines sent to browsers',
-        description: '`env:log` events sent to clients per second, counted per client. Good: lines times readers.',
+        title: 'Log events to clients',
+        description:
+          '`env:log` events sent to clients per second, counted per client; each has one or more lines. Good: at most the lines per second times the number of readers.',
         unit: 'cps',
         query: { 'env:log': sum(rate(ours('websocket_messages_total', 'event_type="env:log", direction="out"'))) },
         more: 'realtime',

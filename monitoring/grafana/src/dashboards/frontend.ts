@@ -49,7 +49,7 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'Shift (CLS)',
-        description: 'Cumulative layout shift that 75 % of visitors see at most. Good: below 0.1; above 0.25 is poor.',
+        description: '75 % of visitors see at most this cumulative layout shift. Good: below 0.1; above 0.25 is poor.',
         unit: 'short',
         decimals: 2,
         query: orZero(quantile(0.75, cls)),
@@ -67,7 +67,7 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'Failed calls',
-        description: 'Share of API calls of pages that failed, at the server or on the network. Good: below 1 %.',
+        description: "Share of the pages' API calls that failed, at the server or on the network. Good: below 1 %.",
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(ours('api_calls_total', 'status=~"5xx|failed"'))), sum(rate(ours('api_calls_total'))))),
         limits: low(0.01, 0.05),
@@ -95,7 +95,7 @@ export const frontend = dashboard('frontend', {
       'Pages',
       timeSeries({
         title: 'Page views by route',
-        description: 'Page views per minute by route. Good: the usual order.',
+        description: 'Page views per minute by route. Good: the routes are in their usual order.',
         unit: 'cpm',
         query: { '{{route}}': orNone(`${perMinute(sum(rate(views), 'route'))} > 0`, 'route') },
         legend: 'right',
@@ -176,7 +176,7 @@ export const frontend = dashboard('frontend', {
       }),
       timeSeries({
         title: 'Calls by endpoint',
-        description: 'API calls of pages per minute for the five busiest endpoints. Good: the usual order.',
+        description: 'API calls of pages per minute for the five busiest endpoints. Good: the endpoints are in their usual order.',
         unit: 'cpm',
         query: { '{{endpoint}}': orNone(top(5, perMinute(sum(rate(ours('api_calls_total')), 'endpoint'))), 'endpoint') },
         movedBy: 'traffic',
@@ -211,7 +211,7 @@ export const frontend = dashboard('frontend', {
       timeSeries({
         title: 'Failed calls by endpoint',
         description:
-          'Failed API calls of pages per minute, for the five endpoints with the most, and beacons that the rate limit refused. Good: none.',
+          'Failed API calls of pages per minute, for the five endpoints with the most failures, and beacons that the rate limit refused. Good: none.',
         unit: 'cpm',
         query: {
           '{{endpoint}}': orNone(top(5, perMinute(sum(rate(ours('api_calls_total', 'status=~"5xx|failed"')), 'endpoint'))), 'endpoint'),

@@ -73,7 +73,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       stat({
         title: 'Sent',
-        description: 'Bytes of response bodies per second, as sent. Good: follows the requests.',
+        description: 'Bytes of response bodies per second, before the edge compresses them. Good: follows the requests.',
         unit: 'Bps',
         query: orZero(sum(rate(requests('http_response_size_bytes_sum')))),
         movedBy: 'traffic',
@@ -109,7 +109,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       timeSeries({
         title: 'Requests by route',
-        description: 'Requests per second for the ten busiest routes. Good: the usual order.',
+        description: 'Requests per second for the ten busiest routes. Good: the routes are in their usual order.',
         unit: 'reqps',
         query: { '{{route}}': orNone(top(10, sum(rate(requests('http_requests_total')), 'route')), 'route') },
         legend: 'right',
@@ -118,7 +118,7 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Errors by route and status',
         description:
-          'Error responses per minute by route and status, the ten highest, and requests whose client disconnected early. Good: no 5xx, few disconnects.',
+          'The ten highest rates of error responses by route and status, and the rate of requests whose client disconnected early, per minute. Good: no 5xx, few disconnects.',
         unit: 'opm',
         query: {
           '{{status}} {{route}}': orNone(top(10, perMinute(sum(rate(requests('api_errors_total')), 'route', 'status'))), 'status'),
@@ -165,7 +165,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       timeSeries({
         title: 'Requests by method',
-        description: 'Requests per second by method. Good: mostly GET; `OTHER` is any unknown method.',
+        description: 'Requests per second by method. Good: mostly GET; `OTHER` is a method that the route does not declare.',
         unit: 'reqps',
         query: { '{{method}}': orNone(`${sum(rate(requests('http_requests_total')), 'method')} > 0`, 'method') },
         stacked: true,
@@ -204,7 +204,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       timeSeries({
         title: 'Size of responses',
-        description: 'Sizes of response bodies as sent, compressed or not. Good: below 100 kB.',
+        description: 'Sizes of response bodies before the edge compresses them. Good: below 100 kB.',
         unit: 'bytes',
         query: {
           p50: orZero(quantile(0.5, requests('http_response_size_bytes'))),
@@ -217,7 +217,7 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Routes by bytes sent',
         description:
-          'Bytes of responses per second for the five routes with the most. Good: pages and files; an ever-growing list needs pagination.',
+          'Bytes of response bodies per second for the five routes that send the most. Good: pages and files; an ever-growing list needs pagination.',
         unit: 'Bps',
         query: { '{{route}}': orNone(top(5, sum(rate(part(requests('http_response_size_bytes'), 'sum')), 'route')), 'route') },
         movedBy: 'traffic',
@@ -228,7 +228,7 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Rate limits and replays',
         description:
-          'Attempts per minute that exceeded a rate or concurrency limit, by limiter, and requests answered with the stored response to an earlier one (idempotency). Good: a few replays from retrying clients, and refusals only of users who mistype.',
+          'Attempts per minute that exceeded a rate or concurrency limit, by limiter, and requests answered with the stored response of an earlier request (idempotency). Good: a few replays from retrying clients, and refusals only of users who mistype.',
         unit: 'opm',
         query: {
           '{{limiter}}': perMinute(sum(rate(ours('rate_limited_total')), 'limiter')),

@@ -40,7 +40,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       stat({
         title: 'Burn rate',
         description:
-          'Current burn rate of the worst objective; 1 uses up the budget exactly in 30 days. Good: below 1; 14.4 over an hour pages.',
+          'Current burn rate of the worst objective; 1 uses up the budget exactly in 30 days. Good: below 1; above 14.4 over an hour it pages.',
         unit: 'short',
         decimals: 1,
         query: 'max(slo:current_burn_rate:ratio)',
@@ -156,7 +156,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Burn rate over 1 h',
-        description: 'Burn rate over one hour; 14.4 pages (dashed). Good: below 1.',
+        description: 'Burn rate over one hour. Good: below 1; above 14.4 it pages (dashed).',
         unit: 'short',
         query: { '{{slo}}': 'max by (slo) (slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio)' },
         limits: low(1, 14.4),
@@ -165,7 +165,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Burn rate over 6 h',
-        description: 'Burn rate over six hours; 6 pages (dashed). Good: below 1.',
+        description: 'Burn rate over six hours. Good: below 1; above 6 it pages (dashed).',
         unit: 'short',
         query: { '{{slo}}': 'max by (slo) (slo:sli_error:ratio_rate6h / on (slo) slo:error_budget:ratio)' },
         limits: low(1, 6),
@@ -187,7 +187,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Time to first byte',
-        description: "Time at the edge until the first byte of a replica's response. Good: p95 below 300 ms (dashed).",
+        description: "Time at the edge until the first byte of a replica's response, for 2xx only. Good: p95 below 300 ms (dashed).",
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, from('caddy', 'caddy_http_response_duration_seconds', AT_EDGE))),
@@ -271,7 +271,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Disk traffic',
-        description: 'Bytes per second read from and written to disks. Good: follows statements.',
+        description: 'Bytes per second read from and written to disks. Good: follows database statements.',
         unit: 'Bps',
         query: {
           read: sum(rate(node('node_disk_read_bytes_total'))),
@@ -296,7 +296,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'CPU by process',
         description:
-          'CPU cores that each process uses: replicas, edge, Prometheus, Alertmanager, exporters. Good: the replicas are at the top.',
+          'CPU cores that each process uses: replicas, edge, exporters, Prometheus, Alertmanager, Grafana. Good: the replicas are at the top.',
         unit: 'short',
         decimals: 2,
         query: { '{{job}} {{instance}}': 'sum by (job, instance) (rate(process_cpu_seconds_total{job=~".+"}[$__rate_interval]))' },
@@ -331,7 +331,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       barGauge({
         title: 'Target losses',
         description:
-          'How often each target stopped responding in the selected time range, the ten highest. Good: none; more than two in 15 minutes raise an alert.',
+          'Number of times that a target stopped responding in the selected time range, for the ten worst targets. Good: none; more than two in 15 minutes raise an alert.',
         unit: 'none',
         query: { '{{job}} {{instance}}': orNone('topk(10, resets(up{job=~".+"}[$__range])) > 0', 'job') },
         limits: low(1, 3),
@@ -412,7 +412,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'Prometheus disk and memory',
         description:
-          'Blocks on disk, which first appear after two hours, and memory. Good: blocks below 5 GB; at 5 GB Prometheus deletes the oldest.',
+          'Size of the blocks on disk, and resident memory. The first block appears after about three hours. Good: blocks below 5 GB; at 5 GB Prometheus deletes the oldest.',
         unit: 'bytes',
         query: {
           blocks: sum(prometheus('prometheus_tsdb_storage_blocks_bytes')),

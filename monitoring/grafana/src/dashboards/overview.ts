@@ -98,7 +98,7 @@ export const overview = dashboard('overview', {
       stat({
         title: 'Budget burn',
         description:
-          'Burn rate of the worst objective over the last hour; 1 uses up the error budget exactly in 30 days. Good: below 1; from 14.4 on it pages.',
+          'Burn rate of the worst objective over the last hour; a rate of 1 uses up the error budget in exactly 30 days. Good: below 1; above 14.4, a critical alert fires.',
         unit: 'short',
         decimals: 1,
         query: 'max(slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio)',
@@ -228,7 +228,7 @@ export const overview = dashboard('overview', {
       timeSeries({
         title: 'Created per hour',
         description:
-          'Accounts, projects and posts created and projects published per hour, at the current rate. Good: above zero during the day.',
+          'Accounts, projects and posts created, and projects published, per hour at the current rate. Good: above zero during the day.',
         unit: 'short',
         decimals: 0,
         query: {
@@ -299,7 +299,7 @@ export const overview = dashboard('overview', {
       timeSeries({
         title: 'Internal errors',
         description:
-          'Failed statements, Redis commands, jobs, driver calls and tasks, and panics, per minute. Good: 0, except for the few driver calls that the simulated driver fails on purpose.',
+          'Failed statements, Redis commands, jobs, driver calls and tasks, and panics, per minute. Good: 0, except for the few failures that the simulated driver causes on purpose.',
         unit: 'opm',
         query: {
           statements: perMinute(sum(rate(ours('db_queries_total', 'status=~"error|timeout"')))),

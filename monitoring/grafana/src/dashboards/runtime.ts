@@ -66,7 +66,8 @@ export const runtime = dashboard('runtime', {
       }),
       stat({
         title: 'Panics',
-        description: 'Panics in the selected time range. Good: 0. A request that panics fails with 500, and the replica continues.',
+        description:
+          'Panics in the selected time range. Good: 0. If a handler panics, the request fails with 500, and the replica continues.',
         unit: 'none',
         query: sum(inShownTime(ours('uncaught_exceptions_total'))),
         limits: none,
