@@ -37,7 +37,7 @@ const RATES: [u32; 3] = [400, 1_000, 2_000];
 const WARM_UP: Duration = Duration::from_secs(5);
 const MEASUREMENT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// In the case `behind`: for how long the environments have written logs when the follower starts.
+/// In the case `behind`, the logs of the environments begin this long before the follower starts.
 const BEHIND: Duration = Duration::from_mins(10);
 
 /// Everything that one measurement needs, in a database of its own.

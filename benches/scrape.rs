@@ -2,8 +2,8 @@
 //! of routes that do not exist. Between two scrapes, simulated requests change the series of a few of these routes. `cargo xtask growth`
 //! judges the figures.
 //!
-//! `cargo bench --bench scrape`. Prints a line of JSON for each measurement: the number of series, and the mean CPU time of
-//! a scrape, including the simulated requests before it.
+//! `cargo bench --bench scrape` prints a line of JSON for each measurement: the number of series, and the mean CPU time of a scrape,
+//! including the simulated requests before it.
 
 use std::env;
 use std::error::Error;
@@ -17,7 +17,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Numbers of series, relative to those at the start.
+/// Numbers of series, as multiples of the number on a new replica.
 const GROWTH: [usize; 3] = [1, 3, 10];
 /// Number of routes whose series change between two scrapes.
 const CHANGED_ROUTES: usize = 10;
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     let rounds = rounds()?;
     let start = count(&Exporter::default());
     let exporters = GROWTH.map(|growth| grown(start * growth));
-    // The first round fills the allocator.
+    // Round 0 is not printed: in this round, the allocator still gets its memory from the operating system.
     for round in 0..=rounds {
         for exporter in &exporters {
             let before = cpu_nanos()?;

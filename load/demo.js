@@ -1,5 +1,5 @@
-// The profile `demo`: six journeys at a gentle pace, about five requests per second and ten sockets, for any duration. It answers whether
-// these journeys work, and fills dashboards.
+// The profile `demo`: six kinds of journeys at a gentle pace, about five requests per second and ten sockets, for any duration. It answers
+// whether these journeys work, and fills dashboards.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=5m load/demo.js
 

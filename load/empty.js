@@ -1,7 +1,7 @@
 // Tests the thresholds of a profile with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do nothing at all;
-// the others count a journey. k6 must fail every such run, because no requests are counted. The threshold `journeys_done` of each idle
-// scenario must also fail, and that of every other scenario must hold. `cargo xtask load --gate` checks this with no scenario idle, and
-// with all of them idle.
+// the others count a journey. Every such run must fail, because no requests are counted. In addition, a scenario's threshold
+// `journeys_done` must fail if the scenario is idle, and must hold otherwise. `cargo xtask load --gate` checks this in two runs: with no
+// idle scenario, and with every scenario that has this threshold idle.
 //
 //   k6 run --env PROFILE=demo --env IDLE=editors load/empty.js
 

@@ -1,5 +1,5 @@
-// The profile `smoke`: every operation of the API at least once, every page except the one for faults, and a socket, within a minute. It
-// answers whether anything is broken at all. An operation of docs/openapi.json that is never requested fails the run.
+// The profile `smoke` shows within a minute whether anything is broken at all. It requests every operation of the API at least once, opens
+// every page except the one for faults, and holds a socket. The run fails if an operation of docs/openapi.json is never requested.
 //
 //   k6 run --env EDGE=http://localhost:8080 load/smoke.js
 

@@ -1,5 +1,5 @@
-// The profile `spike`: calm, then six times as much at once, then calm again. It answers whether a sudden crowd is served, and whether
-// the service is fast again afterwards.
+// The profile `spike`: a calm load, then suddenly six times as many requests, then the calm load again. It answers whether a sudden crowd
+// is served, and whether the service is fast again afterwards.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env RATE=300 load/spike.js
 

@@ -1,5 +1,5 @@
-// One route: the smallest test that can fail. k6 repeats the function below; a check that fails is counted, and a threshold makes the run
-// fail. A threshold on a rate passes without samples, so another one demands requests.
+// One route: the smallest test that can fail. k6 repeats the function below and counts failed checks. The run fails if a threshold is
+// not met. A threshold on a rate passes if there are no samples, so a second threshold requires at least one request.
 //
 //   k6 run load/examples/1-one-route.js
 

@@ -1,5 +1,5 @@
-// Thresholds: what makes a run fail, for all requests or for those with a tag. `abortOnFail` ends the run when its
-// threshold fails, at the earliest after `delayAbortEval`.
+// Thresholds: conditions for all requests, or for the requests with a tag. If one is not met, the run fails. A threshold with
+// `abortOnFail` also ends the run early, but not before `delayAbortEval` has passed.
 //
 //   k6 run load/examples/5-thresholds.js
 
@@ -14,7 +14,7 @@ export const options = {
     http_req_failed: [{ threshold: 'rate<0.5', abortOnFail: true, delayAbortEval: '5s' }, 'rate<0.01'],
     'http_req_duration{kind:page}': ['p(95)<2000'],
     'http_req_duration{kind:data}': ['p(50)<500', 'p(95)<1000'],
-    // A threshold on a percentile passes without samples; a threshold on a count fails.
+    // Without samples, a threshold on a percentile passes, but `count>0` fails.
     'http_reqs{kind:page}': ['count>0'],
     'http_reqs{kind:data}': ['count>0'],
   },

@@ -1,5 +1,5 @@
-// Data: a `SharedArray` is loaded once, whatever the number of virtual users. The number of the iteration in the whole test chooses the
-// item, so that each is used equally often.
+// Data: a `SharedArray` is loaded once, whatever the number of virtual users. The iterations of all virtual users share one
+// counter. Each iteration uses its number to select an item, so all items are used equally often.
 //
 //   k6 run load/examples/7-data.js
 

@@ -1,6 +1,6 @@
-// Two runs compared: before and after a change, on the same machine. The first run exports its summary, and the limits of the second
-// follow from it, as ratios. Start the second run soon: between two machines, or two hours of one machine, response times differ by more
-// than most changes cause.
+// Two runs compared: before and after a change, on the same machine. The first run exports a summary. The limits of the second run are the
+// response times in this summary, multiplied by a tolerance. Start the second run soon: a different machine, or a different hour on the
+// same machine, affects response times more than most changes do.
 //
 //   k6 run --summary-export=before.json load/examples/8-two-runs.js
 //   k6 run --env BEFORE=$PWD/before.json load/examples/8-two-runs.js

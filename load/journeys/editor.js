@@ -1,4 +1,4 @@
-// A client that changes a shared project, so that its listeners receive an event.
+// A client that changes a project to which listeners subscribe, so that the listeners receive an event.
 
 import exec from 'k6/execution';
 

@@ -1,4 +1,4 @@
-// A client that holds one socket, sends pings and sends no other request, so that it depends on nothing but its connection.
+// A client that holds one socket and sends only pings. So the journey fails only if the socket is refused or ends early.
 
 import { check } from 'k6';
 import { Counter } from 'k6/metrics';

@@ -29,7 +29,7 @@ export const listener = journey(({ targets }) => {
   lines.judge('every log line arrives once');
 });
 
-/** One connection. The next one resumes the log after the last line of this one. */
+/** Holds one connection until one side closes it. The next connection resumes the log after the last line received so far. */
 function listen({ token, project, environment }, ends, lines) {
   const client = program(token);
   const changes = new Sequence();

@@ -11,7 +11,7 @@ export function register(email) {
   return email;
 }
 
-/** Signs in. Keeps the cookie, like a browser, and returns the token, for programs. */
+/** Signs in. k6 keeps the cookie for later requests of the browser; the returned token authenticates a program. */
 export function logIn(client, email) {
   return client.call('POST', '/api/auth/login', { body: { email, password: PASSWORD, device: 'load' } }).json('token');
 }

@@ -3,7 +3,7 @@
 import { browser, elsewhere } from './http.js';
 import { EDGE, SIMULATOR } from './settings.js';
 
-/** Signs in through a platform, or links it to the signed-in user; `account` names the user's account on the platform. */
+/** Signs in with `account`, an account on the platform. If a user is already signed in, links the account to this user instead. */
 export function authorise(platform, account) {
   const start = browser.call('GET', '/api/oauth/{platform}/start', { at: { platform }, wanted: [303] });
   const consent = moved(start.headers.Location, SIMULATOR);
@@ -19,7 +19,7 @@ export function linkedAccounts() {
   return browser.call('GET', '/api/accounts').json('items');
 }
 
-/** Removes a link. */
+/** Unlinks a platform account. */
 export function unlink(client, id) {
   client.call('DELETE', '/api/accounts/{id}', { at: { id }, wanted: [204] });
 }

@@ -64,7 +64,7 @@ export const profile = (name, scenarios, gates) => ({
   userAgent: 'Vitrine load (k6)',
 });
 
-/** Gates on the journeys' sockets: every event arrives exactly once. */
+/** Gates on the journeys' sockets: every expected log line and project change arrives exactly once. */
 export const SOCKETS = {
   socket_heard: ['count>0'],
   events_missed: ['count==0'],

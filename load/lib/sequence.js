@@ -17,7 +17,7 @@ export class Sequence {
     return this.seen[this.seen.length - 1];
   }
 
-  /** Expects all numbers after this one. Without a call, the first number received is the first one expected. */
+  /** Expects all numbers after this one. If this is never called, the first number received is also the first one expected. */
   begin(number) {
     this.first = number;
   }
@@ -27,8 +27,8 @@ export class Sequence {
     this.seen.push(number);
   }
 
-  /** Checks that every expected number up to `end` arrived exactly once. If none
-   *  is known to be expected, at least one must arrive. */
+  /** Checks that every expected number up to `end` arrived exactly once. If the first or the last expected number is unknown, at least one
+   *  number must have arrived. */
   judge(claim, end = this.last) {
     if (this.seen.length === 0 && (this.first === undefined || end === undefined)) {
       missed.add(1);

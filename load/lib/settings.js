@@ -21,7 +21,8 @@ export function rate(usual) {
   return given;
 }
 
-/** Returns an address on this machine or of a container. Refuses any other, because load must never reach a service of third parties. */
+/** Returns `url` if its host is this machine or a container. Refuses any other host, because load must never reach a service of third
+ *  parties. */
 function nearby(url) {
   const [, host = ''] = url.match(/^https?:\/\/(\[[0-9a-f:]+\]|[\w.-]+)(?::\d+)?$/) || [];
   const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;

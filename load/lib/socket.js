@@ -12,7 +12,7 @@ const received = new Counter('socket_heard');
 const acknowledged = new Trend('socket_ack', true);
 
 const ADDRESS = `${EDGE.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
-/** Frame prefixes: the Engine.IO packet type, followed for messages by the Socket.IO packet type. */
+/** Frame prefixes: the Engine.IO packet type. In messages (type 4), the Socket.IO packet type follows. */
 const OPEN = '0';
 const PING = '2';
 const PONG = '3';

@@ -22,7 +22,7 @@ export function setUp({ hosts = 1, readers = 0 } = {}) {
   const people = Array.from({ length: ACCOUNTS }, (_, number) => register(`load-${run}-${number}@example.org`));
   const owners = Array.from({ length: hosts }, (_, number) => register(`load-${run}-host-${number}@example.org`));
   const targets = owners.map(target);
-  // Signed in as the last owner.
+  // The browser is still signed in as the last owner, so this project belongs to that account.
   const exhibit = publish(browser, createProject(browser, 'On show').id);
   return { people, owners, exhibit, targets, readers: people.slice(0, readers).map(reader) };
 }

@@ -2,7 +2,7 @@
 
 /** Number of steps; the last one has 33 times the rate of the first. */
 export const STEPS = 15;
-/** Rate of a step, as a multiple of that of the step before. */
+/** Factor by which the rate grows from one step to the next. */
 export const GROWTH = 1.284;
 
 /** Name of a step's scenario. The names sort like the rates. */

@@ -26,7 +26,8 @@ export function startActions(): void {
       void act(button, button);
     }
   });
-  // A page restored from the back/forward cache must not stay busy with the action that left it.
+  // An action that navigates away leaves its element busy. If the browser restores the page from the back/forward cache, the element must
+  // be usable again.
   window.addEventListener('pageshow', ({ persisted }) => {
     if (persisted) {
       all('[aria-busy="true"]').forEach(setIdle);

@@ -1,5 +1,5 @@
-// The API client of the pages: JSON in both directions, authentication by the session cookie, problems as values. The beacon counts
-// every call.
+// The API client of the pages: JSON in both directions, authentication by the session cookie. Errors are returned as problems, not thrown.
+// The beacon counts every call.
 
 import { report } from './beacon/queue';
 import { networkProblem, readProblem, type Problem } from './problem';

@@ -1,5 +1,5 @@
 // An error boundary around a part of the page: if the part fails to start, the rest continues, the page shows a message, and the beacon
-// counts the failure.
+// reports the failure.
 
 import { report } from './beacon/queue';
 import { main, make } from './dom';

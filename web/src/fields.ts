@@ -19,7 +19,8 @@ export function bodyOf(form: HTMLFormElement, submitter: HTMLElement | null): Re
   return body;
 }
 
-/** Shows each error at its control, marks the control as invalid and focuses the first one. Returns the errors without a control. */
+/** Shows each error at its control, marks the control as invalid and focuses the first invalid control. Returns the errors without a
+ * control. */
 export function markFields(form: HTMLElement, errors: readonly FieldError[]): FieldError[] {
   const messagesByPlace = new Map<HTMLElement, string[]>();
   const unplaced: FieldError[] = [];

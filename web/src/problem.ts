@@ -28,8 +28,8 @@ export const networkProblem: Problem = {
   detail: 'Check your connection and try again.',
 };
 
-/** Reads the problem from a response. If it has no detail, `Retry-After` becomes its detail. Makes a problem from the status if the body
- * is not JSON. */
+/** Reads the problem from a response. If the problem has no detail, the header `Retry-After` provides one. Makes a problem from the status
+ * if the body is not JSON. */
 export async function readProblem(response: Response): Promise<Problem> {
   const { status } = response;
   if (response.headers.get('content-type')?.includes('json')) {

@@ -1,5 +1,5 @@
-// Web Vitals, loaded after the page so that the measurement does not slow the page down. The browser buffers earlier entries, so
-// the measurement can start late.
+// Web Vitals, loaded after the page so that the measurement does not slow the page down. The browser buffers earlier performance
+// entries, so the measurement can start late.
 
 import { onCLS, onFCP, onINP, onLCP, onTTFB, type Metric } from 'web-vitals';
 

@@ -28,7 +28,7 @@ export function report(event: Event): void {
   }
 }
 
-/** Starts periodic flushes, and flushes whenever the page may be about to end. */
+/** Starts periodic flushes, and flushes whenever the page may be about to end. Browser tests send `vitrine:flush` to flush immediately. */
 export function startQueue(): void {
   setInterval(flush, ROUND);
   window.addEventListener('pagehide', flush);

@@ -8,8 +8,8 @@ const texts: Readonly<Record<string, string>> = {
   updated: 'The project has changed.',
   published: 'The project was published.',
   unpublished: 'The project was unpublished.',
-  member_added: 'A member joined the project.',
-  member_removed: 'A member left the project.',
+  member_added: 'A member was added, or has a new role.',
+  member_removed: 'A member left or was removed.',
 };
 const endings: Readonly<Record<string, string>> = {
   deleted: 'The project was deleted.',

@@ -18,7 +18,7 @@ interface Post {
   }[];
 }
 
-/** Tracks the deliveries on the page. Each connect reloads the pending ones, to catch up on missed events. */
+/** Tracks the deliveries on the page. After each connect, reloads the pending deliveries, because the page may have missed events. */
 export function startDeliveries(socket: Live): void {
   if (!document.querySelector('[data-delivery]')) {
     return;

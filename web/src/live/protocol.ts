@@ -1,4 +1,4 @@
-// Types of the Socket.IO events (docs/REALTIME.md).
+// Types of the Socket.IO events that pages use. docs/REALTIME.md describes all events.
 
 import type { Problem } from '../problem';
 

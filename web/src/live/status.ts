@@ -16,8 +16,8 @@ interface Listed {
 /** The version of the last event of each environment. */
 const versions = new Map<string, number>();
 
-/** Tracks every environment on the page. If the page has a project, each connect reloads the status of its environments, to catch up on
- * missed events. */
+/** Tracks every environment on the page. If the page belongs to a project and shows environments, each new connection also reloads the
+ * status of the project's environments, to catch up on missed events. */
 export function startStatus(socket: Live, project: string | undefined): void {
   socket.on('env:status', (event) => {
     if (event.version < (versions.get(event.environment_id) ?? 0)) {

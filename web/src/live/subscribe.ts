@@ -1,4 +1,5 @@
-// Subscriptions to projects and environments. A subscription ends with its connection, so every connect subscribes again.
+// Subscriptions to projects and environments. A subscription ends with its connection, so the page subscribes again
+// whenever it connects.
 
 import { problemOf, type Ack } from './protocol';
 import type { Live } from './socket';
@@ -26,7 +27,7 @@ export function subscribeToEnvironment(socket: Live, environment_id: string, las
   });
 }
 
-/** Whether the service accepted the subscription; otherwise shows the reason to the user. */
+/** Returns whether the service accepted the subscription. If it did not, shows the reason to the user. */
 function granted<T>(answer: Ack<T>): answer is T {
   const problem = problemOf(answer);
   if (problem) {

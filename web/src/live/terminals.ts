@@ -10,10 +10,10 @@ import type { Live } from './socket';
 import { Typing, type Outcome } from './typing';
 
 const ENDPOINT = '/api/environments/{id}/sessions';
-/** Time limit for the acknowledgement of an event, in milliseconds. A disconnected socket gets none. */
+/** Time limit for the acknowledgement of an event, in milliseconds. A disconnected socket gets no acknowledgement. */
 const PATIENCE = 10_000;
 
-/** The status of refusals that end by themselves: the program does not read its input, or the page sends too many events. */
+/** The status of temporary refusals: the program does not read its input, or the page sends too many events. */
 const TOO_MANY = 429;
 const OPEN = 'Open. Press Ctrl + Shift + ↑ to leave the terminal.';
 

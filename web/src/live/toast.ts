@@ -2,7 +2,7 @@
 
 import { make, makeButton } from '../dom';
 
-// Added to the page while still empty: screen readers announce changes only of a live region that they already know.
+// The page gets this region before the first message: screen readers announce only changes of a live region that they already know.
 const region = make('div', { class: 'toast', role: 'status' });
 document.body.append(region);
 

@@ -19,7 +19,7 @@ export class Typing {
 
   /** Queues input. */
   add(text: string): void {
-    // Not `push(...text)`: a long text would be too many arguments.
+    // Not `push(...text)`: with a long text, the call would have too many arguments.
     for (const character of text) {
       this.#waiting.push(character);
     }

@@ -15,7 +15,7 @@ export function build() {
     logger: { level: 'warn' },
     bodyLimit: BODY_LIMIT,
     genReqId: () => randomUUID(),
-    // No coercion: body fields must have the right type. The hook `number` converts `limit`.
+    // No coercion: body fields must have the right type. The hook `number` below converts the query parameter `limit`.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
   });
   // By default Fastify also accepts `text/plain` bodies; this service accepts only JSON.

@@ -1,5 +1,5 @@
-// The metrics, which the other modules record. Metrics that Vitrine also has use its names, its
-// buckets and, except for `transport`, its labels.
+// The metrics that the other modules record. A metric that also exists in Vitrine has the same name,
+// the same buckets and, except for `transport`, the same labels as there.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export const registry = new Registry();

@@ -1,4 +1,4 @@
-// Problems (RFC 9457): every error response, with Vitrine's codes.
+// Every error response is a problem (RFC 9457) with one of Vitrine's codes.
 const PROBLEMS = {
   malformed_json: [400, 'The request body is not valid JSON'],
   invalid_query: [400, 'A query parameter is invalid'],

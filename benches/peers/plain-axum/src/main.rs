@@ -1,8 +1,8 @@
 //! The six routes that `cargo xtask peers` compares, as axum's tutorials write them: one file, a cloned state, an extractor for the
 //! session, `axum-prometheus` and `TraceLayer`, sqlx with its runtime queries, redis with its connection manager.
 //!
-//! It uses Vitrine's tables and gives equivalent responses; `cargo xtask peers` checks this before it measures. It has none of Vitrine's
-//! deadlines, limits, invalidations or metrics of stores: it is what a developer would write in an afternoon.
+//! The program uses Vitrine's tables and gives equivalent responses; `cargo xtask peers` checks the responses before it measures. The
+//! program has none of Vitrine's deadlines, limits, invalidations or metrics of stores: a developer would write it in an afternoon.
 
 use std::time::Instant;
 
