@@ -33,7 +33,7 @@ printf %s "$postgres" | give 65534 postgres_exporter_password
 printf %s "${METRICS_TOKEN:-}" | give 65532 metrics_token
 printf %s "${METRICS_TOKEN:-}" | give 65534 prometheus_metrics_token
 printf '{"redis://redis:6379":"%s"}' "$redis" | give 59000 redis_exporter_passwords.json
-# Redis holds only copies and counters. So it persists nothing and, when its memory is full, evicts the least recently used keys.
+# Redis holds nothing that must be kept. So it persists nothing and, when its memory is full, evicts the least recently used keys.
 give 999 redis.conf <<CONF
 requirepass $redis
 maxmemory 160mb
