@@ -68,9 +68,10 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stat({
         title: 'Edge failed',
-        description: "Share of the edge's responses with a 5xx status. Good: below 0.1 %; 5 % raises an alert.",
+        description:
+          "Share of the edge's responses with a 5xx status, without requests whose client disconnected (499). Good: below 0.1 %; 5 % raises an alert.",
         unit: 'percentunit',
-        query: orZero(ratio(sum(rate(edgeRequests('code=~"5.."'))), sum(rate(edgeRequests())))),
+        query: orZero(ratio(sum(rate(edgeRequests('code=~"5.."'))), sum(rate(edgeRequests('code!="499"'))))),
         limits: low(0.001, 0.05),
         alert: 'EdgeErrors',
         movedBy: 'edge-errors',
