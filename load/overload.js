@@ -36,24 +36,21 @@ const watched = {
   after: visits(Math.max(4, KNEE / 10), AFTER, SECONDS + PAUSE),
 };
 
-const { thresholds, ...others } = profile('overload', watched, {
-  // The goodput (accepted requests per second) is above 80 % of the knee.
-  accepted: [`count>${Math.floor(0.8 * KNEE * SECONDS)}`],
-  // Accepted requests are served in time.
-  accepted_duration: ['p(99)<1000'],
-  // The others are refused with 503 and `Retry-After`. Less than 1 % of all requests may fail in another way. The counter `shed` has no
-  // threshold: when the edge saturates first, no request reaches a replica late (docs/adr/0022-overload.md).
-  broken: ['rate<0.01'],
-  // Every socket connects and stays connected.
-  sockets_lost: ['count==0'],
-  'http_req_duration{scenario:after}': ['p(95)<200'],
-});
-
 export const options = {
-  ...others,
-  scenarios: { flood, ...watched },
   // The threshold on checks applies to the flood, too: its check accepts 503, the status of a refusal.
-  thresholds,
+  ...profile('overload', watched, {
+    // The goodput (accepted requests per second) is above 80 % of the knee.
+    accepted: [`count>${Math.floor(0.8 * KNEE * SECONDS)}`],
+    // Accepted requests are served in time.
+    accepted_duration: ['p(99)<1000'],
+    // The others are refused with 503 and `Retry-After`. Less than 1 % of all requests may fail in another way. The counter `shed` has no
+    // threshold: when the edge saturates first, few or no requests reach a replica late (docs/adr/0022-overload.md).
+    broken: ['rate<0.01'],
+    // Every socket connects and stays connected.
+    sockets_lost: ['count==0'],
+    'http_req_duration{scenario:after}': ['p(95)<200'],
+  }),
+  scenarios: { flood, ...watched },
 };
 
 /** Runs before the first journey. */
