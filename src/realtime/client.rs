@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use socketioxide::extract::SocketRef;
-use socketioxide::{SendError, SocketError};
+use socketioxide::{SendError, SocketError, TransportType};
 
 use super::connection::{ConnectionState, Identity, Work};
 use super::room::Room;
@@ -165,6 +165,11 @@ impl Client {
                 Err(Refused::Disconnected)
             }
         }
+    }
+
+    /// Whether the client has a connection of its own. A polling client has none.
+    pub(super) fn is_websocket(&self) -> bool {
+        self.socket.transport_type() == TransportType::Websocket
     }
 
     /// The library's socket. Features use the methods of [`Client`] instead.

@@ -204,21 +204,27 @@ impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> ConnectionLimiter<
 
 /// The handles that close the connections of upgraded sockets. A socket that began as a websocket has its handle in the request
 /// that opened it; the handle of a socket that was upgraded from polling is here.
+///
+/// A client can request several upgrades of a socket. The library does not tell which of these connections the socket uses, so all of
+/// them are kept; it closes the others itself.
 #[derive(Default)]
-pub struct HangUps(Mutex<HashMap<Sid, HangUp>>);
+pub struct HangUps(Mutex<HashMap<Sid, Vec<HangUp>>>);
 
 impl HangUps {
     pub fn note(&self, sid: Sid, hang_up: HangUp) {
-        self.0.lock().insert(sid, hang_up);
+        self.0.lock().entry(sid).or_default().push(hang_up);
     }
 
-    pub fn of(&self, sid: Sid) -> Option<HangUp> {
-        self.0.lock().get(&sid).cloned()
+    pub fn of(&self, sid: Sid) -> Vec<HangUp> {
+        self.0.lock().get(&sid).cloned().unwrap_or_default()
     }
 
     /// Removes the handles of closed connections.
     pub fn tidy_up(&self) {
-        self.0.lock().retain(|_, hang_up| !hang_up.is_over());
+        self.0.lock().retain(|_, hang_ups| {
+            hang_ups.retain(|hang_up| !hang_up.is_over());
+            !hang_ups.is_empty()
+        });
     }
 }
 

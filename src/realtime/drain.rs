@@ -30,7 +30,7 @@ impl Realtime {
             clients.into_iter().map(|client| self.disconnect_after(client, spread.mul_f64(rand::rng().random_range(0.0..1.0))));
         futures_util::future::join_all(disconnections).await;
         let gone = async {
-            while self.clients().iter().any(|client| self.hang_up_of(client).is_some()) {
+            while self.clients().iter().any(Client::is_websocket) {
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
         };

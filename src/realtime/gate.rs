@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, COOKIE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use socketioxide::socket::Sid;
 
 use super::{Inner, Realtime};
 use crate::http::address::ClientNetwork;
@@ -35,41 +36,51 @@ pub async fn check_origin(State((own_pages, metrics)): State<(OriginLayer, Metri
 
 /// Admits a request, or answers with the reason for the refusal.
 pub async fn admit(State(realtime): State<Realtime>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
-    let Inner { config, metrics, .. } = &*realtime.0;
-    if let Err((error, reason)) = inspect(&realtime, network, &mut request) {
-        metrics.websocket_errors.increment(reason);
-        return error.into_response();
-    }
+    let Inner { config, metrics, upgraded, .. } = &*realtime.0;
+    let sid = match inspect(&realtime, network, &mut request) {
+        Ok(sid) => sid,
+        Err((error, reason)) => {
+            metrics.websocket_errors.increment(reason);
+            return error.into_response();
+        }
+    };
     // A polling GET waits for events and has no deadline here; a POST must deliver its body in time.
     if request.method() == Method::POST {
         let answer = tokio::time::timeout(config.request_timeout, next.run(request)).await;
         return answer.unwrap_or_else(|_| ApiError::new(Code::RequestTimeout).into_response());
     }
-    next.run(request).await
+    let hang_up = request.extensions().get::<HangUp>().cloned();
+    let response = next.run(request).await;
+    // After any other answer, the connection is not the socket's: the edge may send the requests of other clients over it.
+    if let (Some(sid), Some(hang_up), StatusCode::SWITCHING_PROTOCOLS) = (sid, hang_up, response.status()) {
+        upgraded.note(sid, hang_up);
+    }
+    response
 }
 
-fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
-    let Inner { config, limits, upgraded, metrics, .. } = &*realtime.0;
-    let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
-    match sid.map(str::parse) {
-        // A request without a `sid` opens a connection. The library keeps the request, and so the permit, as long as the connection.
-        None => {
-            let permit = limits.networks.take(&network, config.sockets_per_address).ok_or_else(|| {
-                metrics.rate_limited.increment(Limiter::SocketConnections);
-                (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
-            })?;
-            request.extensions_mut().insert(Arc::new(permit));
-            release_buffers(request);
-        }
-        Some(Ok(sid)) if is_upgrade(request.headers()) => {
-            if let Some(hang_up) = request.extensions().get::<HangUp>() {
-                upgraded.note(sid, hang_up.clone());
-            }
-        }
-        // The library answers all other requests, with an error if the `sid` is invalid.
-        Some(_) => {}
+/// Checks a request. Returns the `sid` that it names, if any.
+fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -> Result<Option<Sid>, (ApiError, SocketError)> {
+    let Inner { config, limits, metrics, .. } = &*realtime.0;
+    let query = request.uri().query().unwrap_or_default();
+    let parameter = |name: &str| query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    if let Some(sid) = parameter("sid") {
+        // The library answers an invalid `sid` with an error.
+        return Ok(sid.parse().ok());
     }
-    Ok(())
+    // A request without a `sid` opens a connection. The library keeps the request, and so the permit, as long as the connection. It
+    // ignores a second `=` and the text after it.
+    let is_polling = parameter("transport").is_some_and(|transport| transport.split('=').next() == Some("polling"));
+    let permit = limits.networks.take(&network, config.sockets_per_address).ok_or_else(|| {
+        metrics.rate_limited.increment(Limiter::SocketConnections);
+        (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
+    })?;
+    if is_polling {
+        // The connection of this request is not the socket's, even if the socket is upgraded later.
+        request.extensions_mut().remove::<HangUp>();
+    }
+    request.extensions_mut().insert(Arc::new(permit));
+    release_buffers(request);
+    Ok(None)
 }
 
 /// Copies the URI and the headers that are read later, and removes the other headers and the [`OriginalUri`]. The parts of a request
@@ -85,10 +96,6 @@ fn release_buffers(request: &mut Request) {
     if let Ok(uri) = request.uri().to_string().parse() {
         *request.uri_mut() = uri;
     }
-}
-
-fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
 /// The operations of Socket.IO, for the HTTP metrics, with the statuses of these checks and of the library.

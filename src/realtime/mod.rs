@@ -193,16 +193,14 @@ impl Realtime {
         for client in self.clients_in(&[Room::Session(session)]) {
             client.connection().set_end_reason(Disconnection::Logout);
             let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
-            let hang_up = self.hang_up_of(&client);
+            let hang_ups = self.hang_ups_of(&client);
             // Disconnects the client from the namespace, so that it does not reconnect. This fails when the queue is full, but
             // the connection of a websocket client is closed below in any case.
             let _full = client.socket().clone().disconnect();
             client.connection().leave(Disconnection::Logout);
             tokio::spawn(async move {
                 tokio::time::sleep(LOGOUT_GRACE).await;
-                if let Some(hang_up) = hang_up {
-                    hang_up.now();
-                }
+                hang_ups.iter().for_each(HangUp::now);
             });
         }
     }
@@ -277,18 +275,18 @@ impl Realtime {
     /// Closes the connection of a websocket client; the client may reconnect. A polling client has no connection of its own to close.
     fn end(&self, client: &Client, reason: Disconnection) {
         client.connection().set_end_reason(reason);
-        if let Some(hang_up) = self.hang_up_of(client) {
-            hang_up.now();
-        }
+        self.hang_ups_of(client).iter().for_each(HangUp::now);
     }
 
-    /// The handle that closes the connection of a websocket client; `None` for a polling client.
-    fn hang_up_of(&self, client: &Client) -> Option<HangUp> {
+    /// The handles that close the connection of a websocket client; none for a polling client.
+    fn hang_ups_of(&self, client: &Client) -> Vec<HangUp> {
         let socket = client.socket();
-        if socket.transport_type() == socketioxide::TransportType::Polling {
-            return None;
+        match socket.req_parts().extensions.get::<HangUp>() {
+            // The socket began as a websocket, so its connection never changes.
+            Some(hang_up) => vec![hang_up.clone()],
+            None if client.is_websocket() => self.0.upgraded.of(socket.id),
+            None => Vec::new(),
         }
-        self.0.upgraded.of(socket.id).or_else(|| socket.req_parts().extensions.get::<HangUp>().cloned())
     }
 
     async fn close(&self) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::sockets::assert_answers;
 use crate::support::attack::Fixture;
-use crate::support::raw_socket::{BINARY, CLOSE, PING, TEXT, WEBSOCKET, head};
+use crate::support::raw_socket::{BINARY, CLOSE, PING, Received, TEXT, WEBSOCKET, head};
 use crate::support::{Ask, RawSocket};
 
 /// Time limit for the service to close a connection after bad input. The service closes the connection of a silent client later than this.
@@ -245,6 +245,36 @@ async fn concurrent_polls_and_a_second_websocket_do_not_affect_other_clients() {
         } else {
             assert_eq!(answer.status, 400);
         }
+    }
+    fixture.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_second_websocket_of_a_socket_does_not_protect_the_first_one_from_the_end_of_its_session() {
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let mut begun = fixture.open().await;
+    let open = begun.until_text("0{").await;
+    let open: serde_json::Value = open[1..].parse().unwrap();
+    let begun_path = format!("{WEBSOCKET}&sid={}", open["sid"].as_str().unwrap());
+    begun.text(&format!("40{{\"token\":\"{}\"}}", fixture.eve.token)).await;
+
+    let poll = fixture.poll().await;
+    poll.connect(&fixture.eve).await;
+    let upgraded_path = poll.path.replace("polling", "websocket");
+    let mut upgraded = RawSocket::open(fixture.app.address, &upgraded_path, &[]).await;
+    upgraded.text("2probe").await;
+    upgraded.until_text("3probe").await;
+    upgraded.text("5").await;
+
+    for (socket, path) in [(&mut begun, begun_path), (&mut upgraded, upgraded_path)] {
+        socket.text("420[\"ping\",{\"at\":1}]").await;
+        socket.until_text("430").await;
+        let mut second = RawSocket::open(fixture.app.address, &path, &[]).await;
+        assert_eq!(second.next().await, Received::End);
+    }
+    fixture.app.post("/api/auth/logout").bearer_auth(&fixture.eve.token).answer().await.expect(204);
+    for (name, mut socket) in [("begun", begun), ("upgraded", upgraded)] {
+        tokio::time::timeout(CLOSE_LIMIT, socket.closed()).await.unwrap_or_else(|_| panic!("the {name} websocket is still open"));
     }
     fixture.assert_unharmed().await;
 }
