@@ -17,7 +17,7 @@ use url::Url;
 
 pub use self::command_line::{Cli, Verb};
 pub use self::values::{Environment, LogFormat, Networks, Requirement};
-use self::values::{duration, limit};
+use self::values::{duration, limit, platform_limit, statement_limit};
 use crate::domain::DriverName;
 use crate::sealing::Keyring;
 
@@ -63,7 +63,7 @@ pub struct Config {
     #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", value_name = "DATABASE_ACQUIRE_TIMEOUT", default_value = "1s", value_parser = limit)]
     pub database_acquire_timeout: Duration,
     /// Maximum duration of a statement, enforced by Postgres
-    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", value_name = "DATABASE_STATEMENT_TIMEOUT", default_value = "1500ms", value_parser = limit)]
+    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", value_name = "DATABASE_STATEMENT_TIMEOUT", default_value = "1500ms", value_parser = statement_limit)]
     pub database_statement_timeout: Duration,
 
     /// Redis URL, such as redis://:password@host:port/number (secret)
@@ -191,8 +191,8 @@ pub struct Config {
     /// Keys for platform tokens and some cookies, one per line: 32 random bytes in base64; the first encrypts, all decrypt (secret)
     #[arg(long, env = "TOKEN_KEYS", value_name = "TOKEN_KEYS", hide_env_values = true)]
     pub token_keys: Option<SecretString>,
-    /// Maximum time for all platform calls of one request
-    #[arg(long, env = "PLATFORM_TIMEOUT", value_name = "PLATFORM_TIMEOUT", default_value = "4s", value_parser = limit)]
+    /// Maximum time for all platform calls of one request, at most 15s
+    #[arg(long, env = "PLATFORM_TIMEOUT", value_name = "PLATFORM_TIMEOUT", default_value = "4s", value_parser = platform_limit)]
     pub platform_timeout: Duration,
     /// Maximum duration of a sign-in with a platform
     #[arg(long, env = "OAUTH_LIFETIME", value_name = "OAUTH_LIFETIME", default_value = "10m", value_parser = limit)]

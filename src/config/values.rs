@@ -1,5 +1,6 @@
 //! The types of the configuration variables, and the functions that parse the variables' texts.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +11,13 @@ use crate::metrics::labels::Dependency;
 
 /// The longest accepted duration: above any sensible limit, within the range of Postgres' intervals.
 const MAX_DURATION: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// The longest accepted time limit for platform calls: a claim on a refresh of tokens lasts 20 s, and must not expire before the new tokens
+/// are stored.
+const MAX_PLATFORM_LIMIT: Duration = Duration::from_secs(15);
+/// The range of Postgres' `statement_timeout`: whole milliseconds, and at most as many as an `i32` can hold (24.8 days). Zero would disable
+/// the limit.
+const STATEMENT_LIMITS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(24 * 24);
 
 /// Where the service runs. Production rejects unsafe settings that development accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,7 +83,21 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if duration > MAX_DURATION { Err("must be at most 10 years".to_owned()) } else { Ok(duration) }
 }
 
-/// A duration above zero. A limit of zero would reject everything or, in Postgres, disable the limit.
+/// A duration above zero. A limit of zero would reject everything.
 pub(super) fn limit(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|limit| if limit.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(limit) })
+}
+
+/// A [`limit`] for platform calls.
+pub(super) fn platform_limit(text: &str) -> Result<Duration, String> {
+    limit(text).and_then(|limit| if limit > MAX_PLATFORM_LIMIT { Err("must be at most 15 seconds".to_owned()) } else { Ok(limit) })
+}
+
+/// A [`limit`] that Postgres can enforce.
+pub(super) fn statement_limit(text: &str) -> Result<Duration, String> {
+    limit(text).and_then(
+        |limit| {
+            if STATEMENT_LIMITS.contains(&limit) { Ok(limit) } else { Err("must be 1 millisecond to 24 days".to_owned()) }
+        },
+    )
 }
