@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Ask, Browser, Platforms, TestApp, eventually, when};
+use crate::support::app::through;
+use crate::support::{Ask, Browser, Mode, Platforms, Proxy, Stores, TestApp, eventually, when};
 
 /// The time limit for a login that fails because a platform is unavailable: above the 4 s that the service allows for all
 /// calls of a request.
@@ -96,6 +97,31 @@ async fn a_token_that_cannot_be_refreshed_now_can_be_refreshed_later() {
     }
     platforms.turn("x", json!({})).await;
     browser.send(&app, Method::POST, &path).await.expect(200);
+}
+
+#[tokio::test]
+async fn refreshed_tokens_whose_commit_is_unconfirmed_are_used_and_not_revoked() {
+    let platforms = Platforms::start().await;
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
+    let [file, keys] = platforms.arguments();
+    let app = TestApp::on(&stores, &[&file, &keys, &through("database-url", &stores.database_url(), postgres.address)]).await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    let path = browser.account_path(&app, "x").await + "/refresh";
+    stores.execute("CREATE TABLE linked AS SELECT access_token FROM social_accounts").await;
+    // Holds back the completion tag of COMMIT: Postgres stores the new tokens, but the replica receives no confirmation.
+    postgres.set(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
+    let refresh = tokio::spawn(app.post(&path).bearer_auth(&user.token).send());
+    let unchanged = "SELECT count(*) FROM social_accounts NATURAL JOIN linked";
+    eventually("the new tokens are stored", async || when(stores.count(unchanged).await == 0)).await;
+    postgres.cut();
+    postgres.set(Mode::Pass).await;
+    refresh.await.unwrap().unwrap();
+    assert_eq!(stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await, 0);
+    assert_eq!(platforms.count("x", "revocations").await, 0);
+    eventually("the new tokens can be refreshed", async || when(browser.send(&app, Method::POST, &path).await.status == 200)).await;
 }
 
 #[tokio::test]

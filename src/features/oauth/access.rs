@@ -23,8 +23,8 @@ use crate::platforms::Settings;
 
 /// A token that expires within this time is refreshed before use.
 const MARGIN: Duration = Duration::from_secs(30);
-/// Duration of a claim: longer than the time limits for platform calls (10 s in jobs, 4 s in requests by default). The remaining time is
-/// for storing the new tokens.
+/// Duration of a claim: longer than the time limits for platform calls (10 s in jobs, at most 15 s in requests: `PLATFORM_TIMEOUT`). The
+/// remaining time is for storing the new tokens.
 const CLAIM: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -193,7 +193,10 @@ impl Oauth {
     async fn keep_once(&self, account: &Account, claim: Uuid, sealed: &store::Sealed) -> Result<(), StoreError> {
         let Inner { background, queue, .. } = &*self.0;
         let mut tx = background.begin().await?;
-        if !store::refreshed(&mut tx, account.id, claim, sealed).await? {
+        // An earlier attempt may have stored the tokens although its commit appeared to fail.
+        let is_stored = store::refreshed(&mut tx, account.id, claim, sealed).await?
+            || store::find(&mut tx, account.id).await?.is_some_and(|(_, stored)| stored.access == sealed.access);
+        if !is_stored {
             // Since the claim, the account was unlinked, linked again, or claimed by another refresh. Revoke the new tokens: nobody will
             // use them.
             let unused = StoredTokens { id: account.id, access: sealed.access.clone(), refresh: sealed.refresh.clone() };
