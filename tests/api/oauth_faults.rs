@@ -164,6 +164,30 @@ async fn a_revocation_waits_until_the_platform_is_back() {
 }
 
 #[tokio::test]
+async fn a_revocation_waits_for_a_replica_whose_settings_have_the_platform() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    let account = browser.account_path(&app, "x").await;
+    let (stores, mut complete) = (app.stores.clone(), String::new());
+    app.leave().await.unwrap();
+    platforms.rewrite(|text| {
+        complete.clone_from(&text);
+        text.split("\n[").filter(|section| !section.starts_with("x]")).collect::<Vec<_>>().join("\n[")
+    });
+    let without = TestApp::on(&stores, &platforms.arguments().each_ref().map(String::as_str)).await;
+    browser.send(&without, Method::DELETE, &account).await.expect(204);
+    let waiting = "SELECT count(*) FROM jobs WHERE kind = 'token_revocation' AND last_error = 'the platform is not configured'";
+    eventually("the revocation waits", async || when(stores.count(waiting).await == 1)).await;
+    without.leave().await.unwrap();
+    platforms.rewrite(|_| complete);
+    let _complete = TestApp::on(&stores, &platforms.arguments().each_ref().map(String::as_str)).await;
+    eventually("the platform has received the revocation", async || when(platforms.count("x", "revocations").await > 0)).await;
+}
+
+#[tokio::test]
 async fn a_callback_that_cannot_be_stored_does_not_use_up_its_flow() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;

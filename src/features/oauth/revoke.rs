@@ -12,7 +12,7 @@ use super::jobs::Revocation;
 use super::service::{Inner, Oauth};
 use super::store::StoredTokens;
 use crate::db::{Conn, StoreError};
-use crate::jobs::{Failure, Handler, Job};
+use crate::jobs::{Failure, Handler, Job, MAX_ATTEMPTS};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,8 +24,11 @@ impl Handler for RevokeTokens {
     async fn run(&self, job: &Job) -> Result<(), Failure> {
         let Revocation { platform, account, access, refresh } = job.payload()?;
         let Inner { vault, providers, metrics, .. } = &*self.0.0;
-        // Without the settings of the platform, its tokens cannot be revoked.
-        let Ok(settings) = self.0.settings(platform) else { return Ok(()) };
+        let Ok(settings) = self.0.settings(platform) else {
+            // During a change of the configuration, a replica that has the platform may take the next attempt. If no replica has it, the
+            // tokens cannot be revoked, and a dead letter would only keep them.
+            return if job.attempt() < MAX_ATTEMPTS { Err(Failure::retry("the platform is not configured")) } else { Ok(()) };
+        };
         let decoded = |token: &String| STANDARD.decode(token).map_err(|_| Failure::Permanent("the stored token is invalid".to_owned()));
         let stored = StoredTokens { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
         let opened = vault.open(&stored).map_err(|error| Failure::Permanent(error.to_string()))?;
