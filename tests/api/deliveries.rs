@@ -1,13 +1,14 @@
 //! Deliveries: each post appears once on each platform, from its author's linked account, with its text unchanged and a link to the
 //! project. Without a usable account or a published project, nothing is posted.
 
+use axum::http::StatusCode;
 use reqwest::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::support::post_fixture::LINK;
-use crate::support::{Ask, Browser, Platforms, PostFixture, eventually, when};
+use crate::support::{Ask, Browser, FakePlatform, Platforms, PostFixture, eventually, when};
 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 
@@ -108,6 +109,20 @@ async fn after_a_revocation_at_the_platform_deliveries_fail_until_the_account_is
     fixture.link("mastodon").await;
     let id = fixture.post("Hello again", &["mastodon"]).await;
     fixture.until(&id, "mastodon", "delivered").await;
+}
+
+#[tokio::test]
+async fn an_account_whose_renewed_token_is_rejected_must_be_linked_again() {
+    let platforms = Platforms::start().await;
+    let fake = FakePlatform::instead_of(&platforms).await;
+    let app = platforms.app().await;
+    let fixture = PostFixture::open(&app, &["x"]).await;
+    fake.respond(|| StatusCode::UNAUTHORIZED);
+    let id = fixture.post("Hello", &["x"]).await;
+    assert_eq!(fixture.until(&id, "x", "failed").await["last_error"], "the account must be linked again");
+    assert_eq!(platforms.count("x", "refreshes").await, 1);
+    assert_eq!(Browser::of(&fixture.author.token).account(&app, "x").await["status"], "expired");
+    fixture.write("Hello again", &["x"]).await.problem(409, "link_expired");
 }
 
 #[tokio::test]

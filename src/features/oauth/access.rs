@@ -82,6 +82,22 @@ impl Oauth {
         self.usable(refused.account, Some(&refused.token), deadline).await
     }
 
+    /// Marks an account as expired, because the platform rejects a token that was just renewed. Has no effect if the account has another
+    /// token by now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expire(&self, refused: &Access) -> Result<(), StoreError> {
+        let mut conn = self.0.db.acquire().await?;
+        let Some((account, stored)) = store::find(&mut conn, refused.account).await? else { return Ok(()) };
+        let current = self.0.vault.open(&stored).ok().map(|opened| opened.access);
+        if current.is_some_and(|current| current.expose_secret() == refused.token.expose_secret()) {
+            store::expire(&mut conn, &stored).await?;
+            events::renewed_token_refused(account.platform, account.id);
+        }
+        Ok(())
+    }
+
     async fn usable(&self, id: Uuid, refused: Option<&SecretString>, deadline: Instant) -> Result<Access, AccessError> {
         // A token that this call has refreshed is used even if it expires soon; otherwise this loop would refresh it again and again.
         let mut is_fresh = false;

@@ -47,6 +47,10 @@ pub fn not_refreshed(metrics: &Metrics, platform: Platform, account: Uuid, reaso
     tracing::warn!(platform = platform.name(), %account, error = reason, "failed to refresh tokens");
 }
 
+pub fn renewed_token_refused(platform: Platform, account: Uuid) {
+    tracing::warn!(platform = platform.name(), %account, "renewed token refused; account expired");
+}
+
 pub fn revoked(metrics: &Metrics, platform: Platform, account: Uuid) {
     count(metrics, platform, OauthOperation::Revoke, Ending::Success);
     tracing::info!(platform = platform.name(), %account, "tokens revoked");

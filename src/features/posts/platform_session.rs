@@ -62,7 +62,10 @@ impl<'a> Acting<'a> {
         let later = |reason: String, after: Option<Duration>| Err(ActError::Later { reason, after });
         let reason = failure.to_string();
         match failure {
-            ApiFailure::Unauthorised if self.is_renewed => Err(ActError::LinkExpired),
+            ApiFailure::Unauthorised if self.is_renewed => {
+                self.parts.oauth.expire(&self.access).await?;
+                Err(ActError::LinkExpired)
+            }
             ApiFailure::Unauthorised => {
                 self.access = self.parts.oauth.renew(&self.access, self.deadline).await?;
                 self.is_renewed = true;
