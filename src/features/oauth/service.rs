@@ -168,9 +168,16 @@ impl Oauth {
         caller: &Caller,
     ) -> Result<Started, OauthError> {
         let settings = self.settings(platform)?;
-        // Anyone can send this request, so its rate is limited. A throttled request is no failure of the platform: return before the
-        // metrics below.
+        // Anyone can send this request, so its rate is limited. A throttled or invalid request is no failure of the platform: return before
+        // the metrics below.
         self.0.accounts.take_platform_visit(caller).await?;
+        if user.is_none() && !settings.sign_in {
+            return Err(OauthError::LinkOnly);
+        }
+        let return_to = match return_to {
+            Some(text) => ReturnTo::parse(text, &self.0.public_url).ok_or(OauthError::ReturnTo)?,
+            None => ReturnTo::default(),
+        };
         let started = self.create_flow(settings, return_to, user).await;
         match &started {
             Ok(_) => events::begun(&self.0.metrics, platform),
@@ -179,15 +186,8 @@ impl Oauth {
         started
     }
 
-    async fn create_flow(&self, settings: &Settings, return_to: Option<&str>, user: Option<Uuid>) -> Result<Started, OauthError> {
-        let Inner { providers, vault, public_url, lifetime, .. } = &*self.0;
-        if user.is_none() && !settings.sign_in {
-            return Err(OauthError::LinkOnly);
-        }
-        let return_to = match return_to {
-            Some(text) => ReturnTo::parse(text, public_url).ok_or(OauthError::ReturnTo)?,
-            None => ReturnTo::default(),
-        };
+    async fn create_flow(&self, settings: &Settings, return_to: ReturnTo, user: Option<Uuid>) -> Result<Started, OauthError> {
+        let Inner { providers, vault, lifetime, .. } = &*self.0;
         let (flow, challenge) = Flow::new(settings.platform, return_to, user, *lifetime);
         let location = providers.authorization_url(settings, &flow, challenge, self.deadline()).await?;
         Ok(Started { location, cookie: flow.seal(vault.keys()) })
