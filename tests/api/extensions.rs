@@ -75,6 +75,17 @@ async fn extensions_of_a_stopped_environment_are_changed_at_its_next_start() {
 }
 
 #[tokio::test]
+async fn extensions_of_a_stopped_environment_are_changed_when_its_container_is_found_running() {
+    let app = TestApp::start().await;
+    let studio = Studio::open(&app).await;
+    let id = studio.environment("web").await;
+    ask(&studio, Method::PUT, &id, "heartbeat").await.expect(202);
+    app.stores.execute("UPDATE sim_containers SET state = 'running', started_at = now()").await;
+    studio.until(&id, "running").await;
+    until(&studio, &id, "heartbeat", "installed").await;
+}
+
+#[tokio::test]
 async fn an_extension_in_the_container_is_removed_even_if_its_removal_was_withdrawn_and_requested_again() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;

@@ -11,7 +11,7 @@ use super::driver::{Container, DriverError};
 use super::model::Environment;
 use super::service::{Environments, Parts};
 use super::state::{Status, observed};
-use super::{events, logs, sessions, store};
+use super::{events, extensions, logs, sessions, store};
 use crate::db::{Conn, StoreError};
 use crate::jobs::{Failure, Handler, Job};
 
@@ -52,7 +52,7 @@ impl Reconcile {
     /// Inspects the container again, because the list may be stale. Stores the observed status unless the environment has changed
     /// meanwhile.
     async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
-        let Parts { background, engine, realtime, metrics, .. } = self.0.parts();
+        let Parts { background, engine, queue, realtime, metrics, .. } = self.0.parts();
         let container = engine.inspect(seen.id).await?;
         let Some((status, reason)) = observed(seen.status, container.map(|container| container.state)) else { return Ok(()) };
         let mut tx = background.begin().await?;
@@ -64,8 +64,12 @@ impl Reconcile {
         if seen.status == Status::Running {
             sessions::close_all(&mut tx, seen.id).await?;
         }
+        if status == Status::Running {
+            extensions::enqueue_wanted(&mut tx, queue, seen.id).await?;
+        }
         logs::append_system(&mut tx, seen.id, &reason).await?;
         tx.commit().await?;
+        queue.wake();
         logs::system_line_stored(metrics, realtime, seen.id);
         events::reconciled(realtime, &environment, seen.status, &reason);
         if seen.status == Status::Running {
