@@ -19,6 +19,7 @@ use crate::state::AppState;
 
 /// Maximum number of log lines in the rendered page.
 pub const LINES: i64 = 200;
+/// Number of the newest sessions in the rendered page, which also shows older ones that are active.
 const SESSIONS: i64 = 20;
 
 #[derive(Template)]
@@ -102,19 +103,21 @@ pub async fn environment(
     StudioFrame { frame, user, .. }: StudioFrame,
     ApiPath(id): ApiPath<Uuid>,
 ) -> Result<Response, ApiError> {
-    let overview = state.environments.overview(&user, id, first(SESSIONS), LINES).await.map_err(forbidden_as_not_found)?;
+    let overview = state.environments.overview(&user, id, SESSIONS, LINES).await.map_err(forbidden_as_not_found)?;
     let Overview { environment, sessions, extensions, log } = overview;
     let access = state.projects.read(&user, environment.project_id).await?;
     let rights = Rights::of(&access, &user);
     let members = state.projects.members(&user, environment.project_id, first(MEMBERS)).await?;
-    let names: HashMap<Uuid, String> = members.into_iter().map(|member| (member.user_id, member.display_name)).collect();
+    let members = members.into_iter().map(|member| (member.user_id, member.display_name));
+    let names: HashMap<Uuid, String> = members.chain([(user.id, user.display_name.clone())]).collect();
     let mut installed: HashMap<&str, Install> = extensions.into_iter().map(|install| (install.extension.name(), install)).collect();
 
     let session_view = |session: Session| SessionView {
         id: session.id,
         kind: session.kind.name(),
         status: session.status.name(),
-        who: names.get(&session.user_id).cloned().unwrap_or_else(|| "former member".to_owned()),
+        // A former member, or an admin who never was one.
+        who: names.get(&session.user_id).cloned().unwrap_or_else(|| "not a member".to_owned()),
         created_at: session.created_at.into(),
         link: state.environments.link(&session).filter(|_| session.user_id == user.id),
         may_close: session.status == SessionStatus::Active && rights.allow(session.action_to_close(user.id)),

@@ -101,6 +101,27 @@ async fn other_users_do_not_find_private_pages_and_viewers_get_no_controls() {
 }
 
 #[tokio::test]
+async fn the_page_of_an_environment_shows_every_active_session_and_its_user() {
+    let app = TestApp::start().await;
+    let studio = Studio::open(&app).await;
+    let environment = studio.running("box").await;
+    let admin = app.admin().await;
+    let open = app.as_user(&admin, Method::POST, &format!("/api/environments/{environment}/sessions"));
+    let of_admin = open.json(&json!({ "type": "tmux" })).answer().await.expect(201).json();
+    // More closed sessions than the page shows, all newer than the admin's.
+    let closed = "INSERT INTO env_sessions (id, environment_id, user_id, type, status, closed_at)
+                  SELECT ('ffffffff-ffff-7fff-8fff-' || lpad(n::text, 12, '0'))::uuid, environment_id, user_id, 'shell', 'closed', now()
+                  FROM env_sessions, generate_series(1, 30) n";
+    app.stores.execute(closed).await;
+    let close = format!("/api/sessions/{}", of_admin["id"].as_str().unwrap());
+    let path = format!("/studio/environments/{environment}");
+    let html = page(visit_as(&app, &studio.user, &path).answer().await, 200);
+    assert!(html.contains(&close) && html.contains("not a member") && !html.contains("former member"), "{html}");
+    let html = page(visit_as(&app, &admin, &path).answer().await, 200);
+    assert!(html.contains(&close) && html.contains("Return to tmux") && !html.contains("not a member"), "{html}");
+}
+
+#[tokio::test]
 async fn an_error_is_a_page_for_navigation_and_problem_json_for_other_requests() {
     let app = TestApp::start().await;
     let before = app.settled().await;

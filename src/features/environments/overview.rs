@@ -7,7 +7,6 @@ use super::logs::{self, Entry};
 use super::model::Environment;
 use super::service::{EnvironmentError, Environments};
 use super::sessions::{self, Session};
-use crate::domain::paging::PageRequest;
 use crate::features::accounts::User;
 
 /// An environment with its contents.
@@ -20,12 +19,12 @@ pub struct Overview {
 }
 
 impl Environments {
-    /// Reads an environment, one page of its sessions, all of its extensions and the last `lines` lines of its log, if the user may read
-    /// the environment.
-    pub(crate) async fn overview(&self, user: &User, id: Uuid, page: PageRequest, lines: i64) -> Result<Overview, EnvironmentError> {
+    /// Reads an environment, its active sessions and its `newest` newest ones, all of its extensions and the last `lines` lines of its log,
+    /// if the user may read the environment.
+    pub(crate) async fn overview(&self, user: &User, id: Uuid, newest: i64, lines: i64) -> Result<Overview, EnvironmentError> {
         let environment = self.read(user, id).await?;
         let mut conn = self.parts().db.acquire().await?;
-        let sessions = sessions::of_environment(&mut conn, id, page).await?;
+        let sessions = sessions::active_and_newest(&mut conn, id, newest).await?;
         let extensions = extensions::of_environment(&mut conn, id).await?;
         let log = logs::read(&mut conn, id, None, lines).await?;
         Ok(Overview { environment, sessions, extensions, log })

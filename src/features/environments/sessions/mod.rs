@@ -13,5 +13,5 @@ pub use model::{Closed, Session, SessionStatus, SessionType, TerminalEnd};
 pub use routes::routes;
 pub use service::{report, report_nothing};
 pub use socket::sockets;
-pub use store::{close_all, of_environment};
+pub use store::{active_and_newest, close_all};
 pub use terminals::Terminals;

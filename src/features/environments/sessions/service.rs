@@ -52,8 +52,9 @@ impl Environments {
         let Parts { db, realtime, .. } = self.parts();
         let session = store::find(&mut db.acquire().await?, id).await?.ok_or(EnvironmentError::NoSuchSession)?;
         self.permitted(user, session.environment_id, session.action_to_close(user.id)).await?;
-        store::close(&mut db.acquire().await?, id).await?;
-        events::session_closed(realtime, &session, user.id);
+        if store::close(&mut db.acquire().await?, id).await? {
+            events::session_closed(realtime, &session, user.id);
+        }
         Ok(())
     }
 
@@ -120,7 +121,7 @@ impl Environments {
             return TerminalEnd::Stopped;
         }
         let closed = async { store::close(&mut db.acquire().await?, session.id).await };
-        if closed.await.is_ok() {
+        if matches!(closed.await, Ok(true)) {
             events::session_closed(realtime, session, user.id);
         }
         TerminalEnd::Exited

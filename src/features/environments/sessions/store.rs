@@ -64,16 +64,30 @@ pub async fn of_environment(conn: &mut Conn, environment: Uuid, page: PageReques
     conn.all(Query::SelectEnvSessions, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The active sessions of an environment and its newest ones, newest first.
+pub async fn active_and_newest(conn: &mut Conn, environment: Uuid, newest: i64) -> Result<Vec<Session>, StoreError> {
+    let select = sqlx::query_as!(
+        SessionRow,
+        "SELECT id, environment_id, user_id, type, status, created_at, closed_at FROM env_sessions
+         WHERE environment_id = $1
+             AND (status = 'active' OR id IN (SELECT id FROM env_sessions WHERE environment_id = $1 ORDER BY id DESC LIMIT $2))
+         ORDER BY id DESC",
+        environment,
+        newest
+    );
+    conn.all(Query::SelectEnvSessions, select).await?.into_iter().map(TryInto::try_into).collect()
+}
+
 pub async fn count_active(tx: &mut Conn, environment: Uuid) -> Result<i64, StoreError> {
     let count =
         sqlx::query!(r#"SELECT count(*) AS "count!" FROM env_sessions WHERE environment_id = $1 AND status = 'active'"#, environment);
     Ok(tx.one(Query::SelectEnvSessions, count).await?.count)
 }
 
-/// Closes a session. Leaves an already closed one unchanged.
-pub async fn close(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
+/// Closes a session. Returns false if it was closed before.
+pub async fn close(conn: &mut Conn, id: Uuid) -> Result<bool, StoreError> {
     let update = sqlx::query!("UPDATE env_sessions SET status = 'closed', closed_at = now() WHERE id = $1 AND status = 'active'", id);
-    conn.execute(Query::UpdateEnvSessions, update).await.map(drop)
+    Ok(conn.execute(Query::UpdateEnvSessions, update).await? == 1)
 }
 
 /// Closes every session of an environment that stops or has stopped.
