@@ -41,6 +41,12 @@ pub fn member_added(realtime: &Realtime, project: Uuid, member: Uuid, role: Role
     tracing::info!(%project, %member, role = role.as_str(), "member added");
 }
 
+/// Clients receive the same event as for a new member.
+pub fn role_changed(realtime: &Realtime, project: Uuid, member: Uuid, role: Role) {
+    announce(realtime, project, Change::MemberAdded, None);
+    tracing::info!(%project, %member, role = role.as_str(), "role of member changed");
+}
+
 pub fn member_removed(realtime: &Realtime, project: Uuid, member: Uuid) {
     announce(realtime, project, Change::MemberRemoved, None);
     realtime.signal(Topic::AccessChanged, &project);

@@ -309,7 +309,7 @@ impl Projects {
     ) -> Result<Member, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let access = lock(&mut tx, user, id, Action::Manage).await?;
-        let mut stale = None;
+        let mut put_as = None;
         let put = async |tx: &mut Conn| {
             let account = self.0.accounts.find_by_email(tx, email).await?.ok_or(ProjectError::NoSuchUser)?;
             if account.id == access.project.owner_id {
@@ -320,13 +320,14 @@ impl Projects {
                 return Err(ProjectError::Full);
             }
             let added_at = store::put_member(tx, id, account.id, role).await?;
-            stale = Some(self.invalidate(tx, id).await?);
+            put_as = Some((is_new, self.invalidate(tx, id).await?));
             Ok(Member { user_id: account.id, display_name: account.display_name, role, added_at })
         };
         let member = tx.commit_idempotent(request.as_ref(), put).await?.result;
-        if let Some(stale) = stale {
+        if let Some((is_new, stale)) = put_as {
             stale.finish().await;
-            events::member_added(&self.0.realtime, id, member.user_id, role);
+            let put = if is_new { events::member_added } else { events::role_changed };
+            put(&self.0.realtime, id, member.user_id, role);
         }
         Ok(member)
     }
