@@ -114,13 +114,17 @@ impl Workers {
             Some(Err(Failure::Retry { reason, after })) if job.attempt < MAX_ATTEMPTS => {
                 let pause = self.0.policy.pause(job.attempt, *after);
                 let stored = self.put_back(job, pause, &storable(reason)).await?;
-                tracing::info!(reason, "job failed; it will be retried");
+                if stored {
+                    tracing::info!(reason, "job failed; it will be retried");
+                }
                 (stored, JobOutcome::Retry)
             }
             Some(Err(error @ (Failure::Retry { .. } | Failure::Permanent(_)))) => {
                 let reason = storable(&error.to_string());
                 let stored = self.dead_letter(job, &reason).await?;
-                tracing::warn!(reason, "job failed permanently");
+                if stored {
+                    tracing::warn!(reason, "job failed permanently");
+                }
                 (stored, JobOutcome::Dead)
             }
             None => (store::give_back(&mut db.acquire().await?, job).await?, JobOutcome::Lost),

@@ -56,6 +56,8 @@ impl Claims {
                 let runs = renewed.get(follower);
                 match runs {
                     Some(runs) => held.update(*runs),
+                    // The reader has finished since the check above, and the writer has released its claim.
+                    None if held.wanted.is_closed() => {}
                     None => events::claim_lost(held.claim.environment),
                 }
                 runs.is_some()
