@@ -109,7 +109,8 @@ impl Fields {
 
     fn text(&mut self, field: &str, text: &str, min: usize, max: usize, forbidden: fn(char) -> bool) {
         if text.trim().chars().count() < min {
-            self.refuse(field, "too_short", format!("must be at least {min} characters"));
+            let unit = if min == 1 { "character" } else { "characters" };
+            self.refuse(field, "too_short", format!("must be at least {min} {unit}"));
         } else if text.chars().count() > max {
             self.refuse(field, "too_long", format!("must be at most {max} characters"));
         }

@@ -120,7 +120,8 @@ impl Reader {
         let (mut position, count) = (self.position, self.position.unreported());
         if count > 0 {
             position.report_dropped();
-            let line = format!("{count} lines dropped: more than {} in one second", self.limit);
+            let unit = if count == 1 { "line" } else { "lines" };
+            let line = format!("{count} {unit} dropped: more than {} in one second", self.limit);
             let entry = NewEntry { stream: LogStream::System, line, at: position.newest() };
             self.step(position, Some(entry), count).await;
         }
