@@ -21,7 +21,8 @@ pub fn keep(log: &Path) -> Result<Outcome> {
     let steps: Vec<&str> = log.lines().filter(|line| line.starts_with("knee: ") || line.contains("/s: ")).collect();
     let text = steps.join("\n");
     println!("{text}");
-    let knee = knee(&text).context("no knee: no step began, or a gate broke at the first step")?;
+    let found = line(&text).context("k6 printed no knee")?;
+    let knee = knee(&text).with_context(|| format!("no knee: {}", found.trim_start_matches("none: ")))?;
     fs::write(report(), &text).with_context(|| format!("failed to write {}", report().display()))?;
     Ok(Outcome::passed().with_note(format!("knee: {knee} requests per second")))
 }
@@ -34,8 +35,12 @@ pub fn overload() -> Result<u32> {
 }
 
 fn knee(text: &str) -> Option<u32> {
-    let line = text.lines().find_map(|line| line.strip_prefix("knee: "))?;
-    line.split(' ').next()?.parse().ok()
+    line(text)?.split(' ').next()?.parse().ok()
+}
+
+/// The knee as the script prints it, or `none: ` and the reason.
+fn line(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("knee: "))
 }
 
 #[cfg(test)]

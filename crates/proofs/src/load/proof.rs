@@ -50,6 +50,11 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     }
     let started = report.obtain("a stack for the load", || {
         let (found, note) = Target::find(&options.target)?;
+        ensure!(
+            !gate || profile.gates().is_empty() || found.prometheus.is_some(),
+            "the gates of {} are read from the Prometheus of `up`: with --gate, --edge must be the edge of `up`",
+            profile.name()
+        );
         ensure!(options.during.is_none() || found.own.is_some(), "--during needs a stack of its own: run `cargo xtask down` first");
         Ok((found, Outcome::passed().with_note(note)))
     })?;
@@ -62,8 +67,8 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
         }
     }
     judge(report, &summary, profile, gate)?;
-    if gate {
-        gates::add(report, profile.gates(), &target.prometheus, took)?;
+    if let (true, Some(prometheus)) = (gate, &target.prometheus) {
+        gates::add(report, profile.gates(), prometheus, took)?;
     }
     drop(target.own);
     Ok(())
@@ -85,12 +90,13 @@ fn run(report: &mut Report, target: &mut Target, options: &Options, duration: Du
         let Target { edge, prometheus, own } = target;
         let began = Instant::now();
         let summary = file("-k6.json");
-        let plan = Plan { edge, prometheus: Some(prometheus), profile, duration, rate, summary: &summary, page: Some(&page) };
-        let mut progress = Progress::new(prometheus);
+        let prometheus = prometheus.as_deref();
+        let plan = Plan { edge, prometheus, profile, duration, rate, summary: &summary, page: Some(&page) };
+        let mut progress = prometheus.map(Progress::new);
         let load = Load::start(&plan)?;
         // The disturbance stays in this thread: the processes that it starts end with the thread that started them.
         let (summary, disturbed) = thread::scope(|scope| {
-            let running = scope.spawn(move || load.finish(|| progress.tick()));
+            let running = scope.spawn(move || load.finish(|| progress.iter_mut().for_each(Progress::tick)));
             let disturbed = during.zip(own.as_mut()).map(|(disturbance, (stack, _))| {
                 rest(duration / 3)?;
                 disturbance.cause(stack)

@@ -21,8 +21,8 @@ pub struct Choice<'a> {
 pub struct Target {
     /// The URL of its edge.
     pub edge: String,
-    /// The URL of its Prometheus; for a given edge, the URL of the Prometheus of `up`.
-    pub prometheus: String,
+    /// The URL of its Prometheus; `None` for a given edge that is not that of `up`.
+    pub prometheus: Option<String>,
     /// The stack started for the load; it stops when this value is dropped.
     pub own: Option<(Stack, TempDir)>,
 }
@@ -32,7 +32,9 @@ impl Target {
     pub fn find(choice: &Choice) -> Result<(Self, String)> {
         if let Some(edge) = choice.edge {
             ensure_up(edge)?;
-            return Ok((Self { edge: edge.to_owned(), ..Self::at(&fixed_ports(MAX_REPLICAS)?)? }, edge.to_owned()));
+            let ports = fixed_ports(MAX_REPLICAS)?;
+            let prometheus = is_of(&ports, edge).then(|| ports.url(Port::Prometheus)).transpose()?;
+            return Ok((Self { edge: edge.to_owned(), prometheus, own: None }, edge.to_owned()));
         }
         if stack::SLOT.ready_text()?.is_some() {
             let target = Self::at(&fixed_ports(MAX_REPLICAS)?)?;
@@ -56,8 +58,18 @@ impl Target {
     }
 
     fn at(ports: &Ports) -> Result<Self> {
-        Ok(Self { edge: ports.url(Port::Edge)?, prometheus: ports.url(Port::Prometheus)?, own: None })
+        Ok(Self { edge: ports.url(Port::Edge)?, prometheus: Some(ports.url(Port::Prometheus)?), own: None })
     }
+}
+
+/// Whether an edge, by an address that [`nearby`] accepts, is the one at these ports of this machine.
+fn is_of(ports: &Ports, edge: &str) -> bool {
+    let Ok((host, port)) = parts(edge) else { return false };
+    let (port, by_port) = match edge.strip_prefix("https://") {
+        Some(_) => (port.unwrap_or(443), Port::EdgeTls),
+        None => (port.unwrap_or(80), Port::Edge),
+    };
+    is_loopback(host) && ports.of(by_port).is_ok_and(|of_edge| of_edge == port)
 }
 
 fn ensure_up(edge: &str) -> Result<()> {
@@ -69,19 +81,24 @@ fn ensure_up(edge: &str) -> Result<()> {
 /// The URL of an edge, if it is on this machine or names a container: load must never reach a service of third parties.
 /// `load/lib/settings.js` has the same rule.
 pub fn nearby(url: &str) -> Result<String> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).context("must begin with http:// or https://")?;
-    let host = match rest.rsplit_once(':') {
-        Some((host, port)) if !rest.ends_with(']') => {
-            port.parse::<u16>().context("must end with a port or a host")?;
-            host
-        }
-        _ => rest,
-    };
-    let loopback = host == "localhost" || host == "[::1]" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+    let (host, _) = parts(url)?;
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let container = host.starts_with(|c: char| c.is_ascii_lowercase()) && host.chars().all(letters);
-    ensure!(loopback || container, "must be an address of this machine, or the name of a container");
+    ensure!(is_loopback(host) || container, "must be an address of this machine, or the name of a container");
     Ok(url.to_owned())
+}
+
+/// The host and the port of a URL without a path.
+fn parts(url: &str) -> Result<(&str, Option<u16>)> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).context("must begin with http:// or https://")?;
+    Ok(match rest.rsplit_once(':') {
+        Some((host, port)) if !rest.ends_with(']') => (host, Some(port.parse().context("must end with a port or a host")?)),
+        _ => (rest, None),
+    })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host == "[::1]" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -104,6 +121,17 @@ mod tests {
             assert!(nearby(url).is_err(), "{url}");
         }
         assert!(nearby("localhost:8080").unwrap_err().to_string().starts_with("must begin with http://"));
+    }
+
+    #[test]
+    fn only_the_edge_of_up_has_the_prometheus_of_up() {
+        let ports = Ports::fixed(MAX_REPLICAS);
+        for edge in ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "https://localhost:8443"] {
+            assert!(is_of(&ports, edge), "{edge}");
+        }
+        for edge in ["http://localhost:8081", "http://localhost", "http://localhost:8443", "https://localhost:8080", "http://caddy:8080"] {
+            assert!(!is_of(&ports, edge), "{edge}");
+        }
     }
 
     #[test]
