@@ -97,23 +97,24 @@ fn approve(provider: &Provider, request: AuthorizationRequest, account: Account)
 impl AuthorizationRequest {
     fn read(provider: &Provider, parameters: &Parameters) -> Result<Self, Refusal> {
         let page = |reason: String| Err(Refusal::Page(reason));
-        match parameters.repeated() {
-            Some(name @ ("client_id" | "redirect_uri")) => return page(format!("{name} is repeated")),
-            _ if parameters.get("client_id") != Some(&*provider.site.client_id) => {
-                return page(format!("no client is registered as “{}”", parameters.get("client_id").unwrap_or_default()));
-            }
-            _ if parameters.get("redirect_uri") != Some(&*provider.redirect_uri()) => {
-                return page(format!("redirect_uri “{}” is not the registered one", parameters.get("redirect_uri").unwrap_or_default()));
-            }
-            _ => {}
+        if let Some(name) = ["client_id", "redirect_uri"].into_iter().find(|name| parameters.repeats(name)) {
+            return page(format!("{name} is repeated"));
+        }
+        if parameters.get("client_id") != Some(&*provider.site.client_id) {
+            return page(format!("no client is registered as “{}”", parameters.get("client_id").unwrap_or_default()));
+        }
+        if parameters.get("redirect_uri") != Some(&*provider.redirect_uri()) {
+            return page(format!("redirect_uri “{}” is not the registered one", parameters.get("redirect_uri").unwrap_or_default()));
         }
         let state = parameters.get("state").map(str::to_owned);
         let refuse = |error, description: &str| Refusal::Client { error, description: description.to_owned(), state: state.clone() };
         if let Some(name) = parameters.repeated() {
             return Err(refuse("invalid_request", &format!("{name} is repeated")));
         }
-        if parameters.get("response_type") != Some("code") {
-            return Err(refuse("unsupported_response_type", "response_type must be code"));
+        match parameters.get("response_type") {
+            Some("code") => {}
+            Some(_) => return Err(refuse("unsupported_response_type", "response_type must be code")),
+            None => return Err(refuse("invalid_request", "response_type is missing")),
         }
         if parameters.get("code_challenge_method") != Some("S256") {
             return Err(refuse("invalid_request", "code_challenge_method must be S256"));

@@ -12,7 +12,7 @@ use super::error::OAuthError;
 #[derive(Default)]
 pub struct Parameters {
     values: HashMap<String, String>,
-    repeated: Option<String>,
+    repeated: Vec<String>,
 }
 
 impl Parameters {
@@ -21,7 +21,7 @@ impl Parameters {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(text) {
             if parameters.values.contains_key(&*name) {
-                parameters.repeated = Some(name.into_owned());
+                parameters.repeated.push(name.into_owned());
             } else {
                 parameters.values.insert(name.into_owned(), value.into_owned());
             }
@@ -36,7 +36,12 @@ impl Parameters {
 
     /// The name of a parameter that the request repeats, if any.
     pub fn repeated(&self) -> Option<&str> {
-        self.repeated.as_deref()
+        self.repeated.first().map(String::as_str)
+    }
+
+    /// Whether the request repeats this parameter.
+    pub fn repeats(&self, name: &str) -> bool {
+        self.repeated.iter().any(|repeated| repeated == name)
     }
 
     /// Like [`Self::get`], for a required parameter.

@@ -59,7 +59,9 @@ async fn a_request_with_an_unregistered_redirect_uri_is_never_redirected() {
     }
     assert_is_page(&stage.get(&AuthorizationRequest::of(Platform::Google).without("redirect_uri").page()).await, "redirect_uri", "none");
     let twice = format!("{}&redirect_uri=https://evil.example/", AuthorizationRequest::of(Platform::Google).page());
-    assert_is_page(&stage.get(&twice).await, "redirect_uri is repeated", "twice");
+    for twice in [twice.clone(), format!("{twice}&state=another&state=third")] {
+        assert_is_page(&stage.get(&twice).await, "redirect_uri is repeated", &twice);
+    }
     assert_eq!(stage.counts(Platform::Google).await.authorizations, 0);
 }
 
@@ -79,7 +81,7 @@ async fn other_errors_in_a_request_are_returned_to_the_client() {
     let stage = Stage::start().await;
     let request = || AuthorizationRequest::of(Platform::Linkedin);
     let wrong = [
-        (request().without("response_type"), "unsupported_response_type"),
+        (request().without("response_type"), "invalid_request"),
         (request().set("response_type", "token"), "unsupported_response_type"),
         (request().without("code_challenge"), "invalid_request"),
         (request().without("code_challenge_method"), "invalid_request"),
