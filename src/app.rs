@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::cache::{Cache, RedisClient};
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::db::Db;
+use crate::demo;
 use crate::fault_injection::FaultInjector;
 use crate::features::accounts::{self, AccountLimits, Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
@@ -197,6 +198,23 @@ impl App {
         // Needed to remove the account's cached entries.
         redis.connect().await;
         if state.accounts.grant_admin(email).await? { Ok(()) } else { Err(format!("no account has the e-mail {email}").into()) }
+    }
+
+    /// Adds the demo data, unless `DEMO_DATA` is off. With `unless_production`, changes nothing in production.
+    ///
+    /// # Errors
+    /// In production without `unless_production`, and when the database is unavailable or not migrated.
+    pub async fn seed(self, unless_production: bool) -> Result<(), AppError> {
+        let Background { redis, state, .. } = self.background;
+        let Config { demo_data, environment, .. } = *state.config;
+        if !demo_data || (unless_production && environment == Environment::Production) {
+            tracing::info!("demo data is off, nothing changed");
+            return Ok(());
+        }
+        // Needed to remove the cached first page of the showcase.
+        redis.connect().await;
+        demo::seed(&state).await?;
+        Ok(())
     }
 
     /// Runs until `stop` completes, then shuts down gracefully; see [`shutdown`](crate::shutdown).

@@ -212,6 +212,10 @@ pub struct Config {
     #[arg(long, env = "FAULTS", value_name = "FAULTS", default_value = "false", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub faults: bool,
 
+    /// Whether `vitrine seed` adds demo projects to the showcase; production refuses them
+    #[arg(long, env = "DEMO_DATA", value_name = "DEMO_DATA", default_value = "true", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub demo_data: bool,
+
     /// Bearer token that the metrics routes require; if unset, these routes are open (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,

@@ -16,6 +16,7 @@
 //! | [`fault_injection`] | active faults, and the checks that injection points make |
 //! | [`metrics`] | the catalogue, labels and samplers |
 //! | [`pages`] | HTML pages |
+//! | [`demo`] | the demo data that `vitrine seed` adds |
 //! | [`realtime`] | Socket.IO across all replicas |
 //! | [`jobs`] | background jobs |
 //! | [`tasks`], [`telemetry`] | supervision of background tasks; logs and the handling of panics |
@@ -28,6 +29,7 @@ pub mod app;
 pub mod cache;
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod domain;
 pub mod fault_injection;
 pub mod features;

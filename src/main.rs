@@ -20,6 +20,7 @@ fn main() -> ExitCode {
                 Verb::Serve => App::build(cli.config)?.run(shutdown::signal()).await,
                 Verb::Migrate => App::build(cli.config)?.migrate().await,
                 Verb::GrantAdmin => App::build(cli.config.beside_a_replica())?.grant_admin(&cli.email.unwrap_or_default()).await,
+                Verb::Seed => App::build(cli.config.beside_a_replica())?.seed(cli.unless_production).await,
                 Verb::Healthcheck => health::check_replica(cli.config.listen_address.port()).await,
                 Verb::Config if cli.check => Ok(()),
                 Verb::Config => Cli::command().print_long_help().map_err(Into::into),

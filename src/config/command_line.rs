@@ -31,6 +31,9 @@ pub struct Cli {
     /// With `config`: check the variables without printing them
     #[arg(long)]
     pub check: bool,
+    /// With `seed`: change nothing in production, instead of failing
+    #[arg(long)]
+    pub unless_production: bool,
     /// All configuration variables
     #[command(flatten)]
     pub config: Config,
@@ -45,6 +48,8 @@ pub enum Verb {
     Migrate,
     /// Grant the admin role to the account with the given e-mail address and exit
     GrantAdmin,
+    /// Add demo projects to the showcase and exit; refused in production
+    Seed,
     /// Check whether the replica on this machine is ready: exit code 0 or 1
     Healthcheck,
     /// Print the configuration with secrets redacted

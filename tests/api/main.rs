@@ -20,6 +20,7 @@ mod chaos_redis;
 mod config;
 mod deliveries;
 mod deliveries_faults;
+mod demo;
 mod docker;
 mod docker_faults;
 mod drivers;

@@ -98,7 +98,8 @@ fn a_label_is_neither_an_argument_nor_a_field_of_the_api() {
 #[test]
 fn only_the_assembly_and_the_pages_know_the_features() {
     let assembly = ["app.rs", "router.rs", "state.rs", "fleet.rs", "lib.rs"];
-    let may_know = |path: &str| path.starts_with("features/") || path.starts_with("pages/") || assembly.contains(&path);
+    let folders = ["features/", "pages/", "demo/"];
+    let may_know = |path: &str| folders.iter().any(|folder| path.starts_with(folder)) || assembly.contains(&path);
     assert_none(&mentions(&["crate::features", "vitrine::features"], may_know));
 }
 

@@ -6,6 +6,7 @@
 //! | [`tools`], [`process`], [`background`] | programs and where to find them, start and stop, processes that outlive their terminal |
 //! | [`ports`], [`stores`], [`stack`], [`engine`] | ports, Postgres and Redis, everything together, the Docker engine for environments |
 //! | [`form`], [`configuration`], [`paths`] | demo or production, compose's files with local addresses, paths |
+//! | [`settings`] | the variables of `.env` |
 //! | [`speed`], [`yaml`] | shorter durations in the monitoring's configuration, removal of blocks from YAML |
 //! | [`cargo`], [`node`], [`web`] | builds: the application, Node.js projects, the browser bundle |
 //! | [`http`], [`report`] | requests, and the printed result of a proof |
@@ -23,6 +24,7 @@ pub mod paths;
 pub mod ports;
 pub mod process;
 pub mod report;
+pub mod settings;
 pub mod speed;
 pub mod stack;
 pub mod stores;

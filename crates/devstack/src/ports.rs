@@ -1,12 +1,11 @@
 //! Ports: compose's host names and ports, and the addresses of the same services on this machine. `stack` and `stores` start the programs.
 
-use std::env;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
 use crate::form::Form;
+use crate::settings::Settings;
 
 /// A port of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,20 +146,9 @@ impl Ports {
         Self { table, form: Form::default() }
     }
 
-    /// The ports of `up`: from environment variables, else from a file `.env`, else the defaults. Compose has the same precedence.
-    pub(crate) fn configured(replicas: u16, file: &Path) -> Result<Self> {
-        let written: Vec<(String, String)> = if file.exists() {
-            let pairs = dotenvy::from_path_iter(file).and_then(Iterator::collect);
-            pairs.with_context(|| format!("failed to read {}", file.display()))?
-        } else {
-            Vec::new()
-        };
-        let set = |name: &str| {
-            let of_file = || written.iter().rev().find_map(|(key, value)| (key == name).then(|| value.clone()));
-            // An empty value selects the default, as in compose.
-            env::var(name).ok().or_else(of_file).filter(|value| !value.is_empty())
-        };
-        let number = |port: Port| match port.variable().and_then(|name| Some((name, set(name)?))) {
+    /// The ports of `up`: those that the settings contain, else the defaults.
+    pub(crate) fn configured(replicas: u16, settings: &Settings) -> Result<Self> {
+        let number = |port: Port| match port.variable().and_then(|name| Some((name, settings.get(name)?))) {
             Some((name, value)) => value.parse().with_context(|| format!("{name}={value}: must be a port")),
             None => Ok(port.fixed()),
         };
@@ -352,7 +340,7 @@ mod tests {
     fn the_env_file_of_compose_sets_ports() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(".env");
-        let of = |port| Ports::configured(1, &file).and_then(|ports| ports.of(port));
+        let of = |port| Ports::configured(1, &Settings::read(&file)?).and_then(|ports| ports.of(port));
         assert_eq!(of(Port::Runbooks).unwrap(), 3002);
         std::fs::write(&file, "# mine\nRUNBOOKS_PORT=4002 # moved\nMAIL_PORT=\nexport GRAFANA_PORT='4001'\n").unwrap();
         assert_eq!([of(Port::Runbooks).unwrap(), of(Port::MailPage).unwrap(), of(Port::Grafana).unwrap()], [4002, 1080, 4001]);

@@ -20,6 +20,7 @@ use crate::http;
 use crate::paths;
 use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process};
+use crate::settings::Settings;
 use crate::stores::{self, Durability, StorePlan};
 use crate::tools::{
     ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
@@ -44,7 +45,7 @@ pub const PROGRAMS: [&Tool; 9] =
 
 /// The ports of `up`; Grafana has one only if it is installed.
 pub fn fixed_ports(replicas: u16) -> Result<Ports> {
-    let ports = Ports::configured(replicas, &paths::root().join(".env"))?;
+    let ports = Ports::configured(replicas, &Settings::of_checkout()?)?;
     Ok(installed(ports))
 }
 

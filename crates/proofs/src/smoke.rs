@@ -59,6 +59,7 @@ fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     let edge = ports.page(Port::Edge)?;
     let simulator = ports.page(Port::ProviderSim)?;
     let prometheus = ports.url(Port::Prometheus)?;
+    report.step("the showcase has the demo projects", || showcase(&edge))?;
     report.step("a user's first minutes", || journey(&edge))?;
     report.step("sign in, link, publish, announce", || platforms::journey(&edge, &simulator))?;
     report.step("every replica is reached", || spread(&edge))?;
@@ -104,9 +105,17 @@ impl Drop for Running<'_> {
 }
 
 fn xtask(folder: &Path, args: &[&str]) -> Result<String> {
-    let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder));
+    let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder).env("DEMO_DATA", "on"));
     // The error contains all output of the failed command; the last lines give the reason.
     text.map_err(|error| anyhow::anyhow!("{}", last_lines(&error.to_string(), 40)))
+}
+
+/// Checks that `up` has added the demo data.
+fn showcase(edge: &str) -> Result<Outcome> {
+    let page = expect(&get(&format!("{edge}/api/showcase"))?, 200, "the showcase")?;
+    let count = page["items"].as_array().map_or(0, Vec::len);
+    ensure!(count >= 12, "the showcase has {count} projects instead of a dozen");
+    Ok(Outcome::passed().with_note(format!("{count} projects")))
 }
 
 /// Register, log in, create, list, change, read: each through the edge.

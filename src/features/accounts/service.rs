@@ -180,6 +180,21 @@ impl Accounts {
         insert(conn, &vouched.email, &vouched.display_name, None).await
     }
 
+    /// Finds the account with a verified address, or registers one without a password. Returns whether the account is new.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_or_register(&self, vouched: &Vouched) -> Result<(User, bool), AccountError> {
+        let mut tx = self.0.db.begin().await?;
+        if let Some(user) = store::user_by_email(&mut tx, &vouched.email).await? {
+            return Ok((user, false));
+        }
+        let user = self.register_vouched(&mut tx, vouched).await?;
+        tx.commit().await?;
+        events::registered(&self.0.metrics, user.id);
+        Ok((user, true))
+    }
+
     /// Records a sign-in through a platform, and the registration if the account is new. Call it after the commit.
     pub fn vouched_for(&self, signed_in: &SignedIn, is_new: bool) {
         let (metrics, user) = (&self.0.metrics, signed_in.user.id);

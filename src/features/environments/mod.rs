@@ -27,12 +27,14 @@ mod watch;
 use std::sync::Arc;
 
 pub(crate) use extensions::{Install, InstallStatus, row as extension_row};
-pub(crate) use model::Environment;
+pub(crate) use model::{Environment, NewEnvironment};
 pub(crate) use overview::Overview;
 pub use routes::routes;
+pub(crate) use service::EnvironmentError;
 pub use service::{Environments, Parts};
 pub(crate) use sessions::{Session, SessionStatus, SessionType};
 pub use socket::{end_subscriptions, sockets};
+pub(crate) use state::Operation;
 pub use watch::watch_engine;
 
 use self::change::ChangeEnvironment;

@@ -129,7 +129,7 @@ impl Environments {
         &self.0.terminals
     }
 
-    pub(super) async fn create(
+    pub(crate) async fn create(
         &self,
         user: &User,
         project: Uuid,
@@ -188,7 +188,7 @@ impl Environments {
 
     /// Begins an operation on an environment. The operation's job replaces waiting jobs of earlier operations, and runs after the remaining
     /// jobs of the environment. Deleting an environment that is already being deleted changes nothing.
-    pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
+    pub(crate) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
         let Parts { db, engine, queue, realtime, .. } = self.parts();
         let mut tx = db.begin().await?;
         let before = self.lock(&mut tx, user, id, Action::Change).await?;

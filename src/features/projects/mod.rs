@@ -21,7 +21,7 @@ mod socket;
 mod store;
 
 pub use model::Action;
-pub(crate) use model::{Member, Project, ProjectAccess, Role, Visibility};
+pub(crate) use model::{Member, NewProject, Project, ProjectAccess, Role, Visibility};
 pub use presence::Presence;
 pub use routes::routes;
 pub use service::{Parts, ProjectError, Projects};

@@ -147,7 +147,7 @@ impl Projects {
     }
 
     /// Creates a project that the user owns.
-    pub(super) async fn create(&self, user: &User, new: NewProject, request: Option<IdempotentRequest>) -> Result<Project, ProjectError> {
+    pub(crate) async fn create(&self, user: &User, new: NewProject, request: Option<IdempotentRequest>) -> Result<Project, ProjectError> {
         let Inner { db, metrics, .. } = self.inner();
         let insert = async |conn: &mut Conn| insert_with_free_slug(conn, user.id, &new).await;
         let Outcome { result: project, is_replay } = match &request {
@@ -246,7 +246,7 @@ impl Projects {
     }
 
     /// Publishes a project under a new slug or its current one. Leaves a published project unchanged.
-    pub(super) async fn publish(&self, user: &User, id: Uuid, slug: Option<Slug>) -> Result<ProjectAccess, ProjectError> {
+    pub(crate) async fn publish(&self, user: &User, id: Uuid, slug: Option<Slug>) -> Result<ProjectAccess, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = lock(&mut tx, user, id, Action::Manage).await?;
         if before.project.is_published() {
@@ -299,7 +299,7 @@ impl Projects {
     }
 
     /// Adds a member, or changes a member's role.
-    pub(super) async fn add_member(
+    pub(crate) async fn add_member(
         &self,
         user: &User,
         id: Uuid,

@@ -7,9 +7,11 @@ use anyhow::Result;
 use devstack::background::is_background;
 use devstack::cargo;
 use devstack::engine::Engine;
+use devstack::form::Form;
 use devstack::paths;
 use devstack::ports::MAX_REPLICAS;
 use devstack::process::{interrupted, pause};
+use devstack::settings::Settings;
 use devstack::stack::{PROGRAMS, Plan, SLOT, Stack, fixed_ports};
 use devstack::tools::require;
 
@@ -17,6 +19,9 @@ use crate::form::Choice;
 
 /// Maximum time until a stack in the background is ready.
 const LIMIT: Duration = Duration::from_mins(5);
+
+/// The switch for demo projects in the showcase.
+const DEMO_DATA: &str = "DEMO_DATA";
 
 /// Where environments run.
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -29,7 +34,7 @@ enum Environments {
 
 /// Start the whole stack as local processes, on the ports of Compose.
 ///
-/// Ctrl-C stops it. Its data is in `.stack/`.
+/// Ctrl-C stops it. Its data is in `.stack/`. The showcase gets demo projects, unless `DEMO_DATA=off`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
@@ -68,6 +73,8 @@ pub fn run(args: &Args) -> Result<bool> {
             return Ok(true);
         }
     }
+    // Read before the start, so that a mistake in `.env` does not cost a start.
+    let with_data = args.form.form() == Form::Demo && Settings::of_checkout()?.is_on(DEMO_DATA)?;
     let held = SLOT.hold()?;
     let mut stack = Stack::start(Plan {
         folder: paths::stack(),
@@ -77,6 +84,9 @@ pub fn run(args: &Args) -> Result<bool> {
         engine,
         settings: Vec::new(),
     })?;
+    if with_data {
+        stack.seed()?;
+    }
     let table = stack.table()?;
     held.ready(&table)?;
     if !is_background() {
