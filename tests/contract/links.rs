@@ -135,6 +135,18 @@ fn all_services_except_the_edge_are_published_on_loopback_only() {
 }
 
 #[test]
+fn health_and_metrics_of_each_replica_are_published_at_the_port_on_which_it_listens() {
+    let (compose, example) = (compose(), text(".env.example"));
+    for number in 1..=3 {
+        let replica = &compose["services"][format!("backend-{number}")];
+        let port = 4000 + number;
+        assert_eq!(replica["environment"]["LISTEN_ADDRESS"], format!("0.0.0.0:{port}"));
+        assert_eq!(replica["ports"], serde_json::json!([format!("127.0.0.1:${{BACKEND_{number}_PORT:-{port}}}:{port}")]));
+        assert!(example.contains(&format!("\n#BACKEND_{number}_PORT={port}\n")), ".env.example must have BACKEND_{number}_PORT={port}");
+    }
+}
+
+#[test]
 fn nested_defaults_are_resolved() {
     assert_eq!(by_default("${A:-http://localhost:${B:-3002}}/x"), "http://localhost:3002/x");
     assert_eq!(by_default("plain"), "plain");

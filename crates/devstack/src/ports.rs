@@ -127,6 +127,9 @@ impl Port {
             Self::Runbooks => "RUNBOOKS_PORT",
             Self::MailPage => "MAIL_PORT",
             Self::ProviderSim => "PROVIDER_SIM_PORT",
+            Self::Backend(1) => "BACKEND_1_PORT",
+            Self::Backend(2) => "BACKEND_2_PORT",
+            Self::Backend(3) => "BACKEND_3_PORT",
             _ => return None,
         })
     }
@@ -342,8 +345,9 @@ mod tests {
         let file = folder.path().join(".env");
         let of = |port| Ports::configured(1, &Settings::read(&file)?).and_then(|ports| ports.of(port));
         assert_eq!(of(Port::Runbooks).unwrap(), 3002);
-        std::fs::write(&file, "# mine\nRUNBOOKS_PORT=4002 # moved\nMAIL_PORT=\nexport GRAFANA_PORT='4001'\n").unwrap();
-        assert_eq!([of(Port::Runbooks).unwrap(), of(Port::MailPage).unwrap(), of(Port::Grafana).unwrap()], [4002, 1080, 4001]);
+        std::fs::write(&file, "# mine\nRUNBOOKS_PORT=4002 # moved\nMAIL_PORT=\nexport GRAFANA_PORT='4001'\nBACKEND_1_PORT=5001\n").unwrap();
+        let wanted = [Port::Runbooks, Port::MailPage, Port::Grafana, Port::Backend(1)];
+        assert_eq!(wanted.map(|port| of(port).unwrap()), [4002, 1080, 4001, 5001]);
         std::fs::write(&file, "RUNBOOKS_PORT=many\n").unwrap();
         assert!(of(Port::Runbooks).unwrap_err().to_string().contains("RUNBOOKS_PORT=many"));
     }
