@@ -2,14 +2,16 @@
 // whether these journeys work, and fills dashboards.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=5m load/demo.js
+//
+// SLOWDOWN=4 makes a quarter of this traffic. The endless traffic of a demo (docs/OPERATIONS.md) is of this kind.
 
-import { crowd, profile, SOCKETS } from './lib/profile.js';
-import { duration } from './lib/settings.js';
+import { crowd, profile, slower, SOCKETS } from './lib/profile.js';
+import { duration, slowdown } from './lib/settings.js';
 import { setUp, tearDown } from './lib/stage.js';
 
 export * from './journeys/all.js';
 
-export const options = profile('demo', crowd(duration('5m')), {
+export const options = profile('demo', slower(crowd(duration('5m')), slowdown()), {
   // Users notice more than one failure in a hundred, and responses that take more than half a second.
   http_req_failed: ['rate<0.01'],
   http_req_duration: ['p(95)<500'],

@@ -39,6 +39,10 @@ export const crowd = (seconds, sockets = 10) => ({
   listeners: perMinute('listener', seconds, 2 * sockets, 2 * sockets),
 });
 
+/** The same scenarios, which start their journeys `factor` times more slowly. */
+export const slower = (scenarios, factor) =>
+  Object.fromEntries(Object.entries(scenarios).map(([name, scenario]) => [name, { ...scenario, timeUnit: `${factor}m` }]));
+
 /**
  * The options of the profile `name`, with its gates. In addition, every scenario must complete at least one journey, and more than 99 % of
  * those that it starts. A threshold on a rate or a percentile passes without samples, so each scenario also has one on a counter.

@@ -21,6 +21,15 @@ export function rate(usual) {
   return given;
 }
 
+/** How many times as much time passes between two journeys as usual: SLOWDOWN, or 1. */
+export function slowdown() {
+  const given = Number(__ENV.SLOWDOWN || 1);
+  if (!Number.isInteger(given) || given < 1) {
+    throw new Error('SLOWDOWN must be a whole number, such as 4');
+  }
+  return given;
+}
+
 /** Returns `url` if its host is this machine or a container. Refuses any other host, because load must never reach a service of third
  *  parties. */
 function nearby(url) {

@@ -1,7 +1,9 @@
 //! The whole stack as local processes: programs, arguments, start order and health checks. `ports` assigns the ports and `configuration`
-//! writes the configuration. `stack/edge` runs the edge, `stack/monitoring` the monitoring, and `stack/controls` controls a running stack.
+//! writes the configuration. `stack/edge` runs the edge, `stack/monitoring` the monitoring, `stack/controls` controls a running stack, and
+//! `stack/demo` adds demo projects and traffic.
 
 mod controls;
+mod demo;
 mod edge;
 mod monitoring;
 
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::process::Signal;
 
 use crate::background::Slot;
 use crate::configuration;
@@ -26,6 +29,7 @@ use crate::tools::{
     ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
 
+pub use demo::Demo;
 pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
 
 /// The stack of `cargo xtask up`: one per checkout.
@@ -111,6 +115,11 @@ impl Stack {
 
     fn daemon(&self, name: impl Into<String>, program: &Path) -> Daemon {
         Daemon::new(name, program, &self.logs).env(MARK, &self.plan.folder)
+    }
+
+    /// As [`Self::daemon`], for a program with its own stop signal.
+    fn daemon_stopped_by(&self, name: &str, program: &Path, stop: Signal) -> Daemon {
+        Daemon::stopped_by(name, program, &self.logs, None, stop).env(MARK, &self.plan.folder)
     }
 
     fn data(&self, name: &str) -> Result<PathBuf> {
@@ -279,8 +288,7 @@ impl Stack {
             rows.push(("Trust this authority", root.display().to_string()));
         }
         rows.push(("Logs", self.logs.display().to_string()));
-        let lines: Vec<String> = rows.iter().map(|(name, url)| format!("{name:19} {url}\n")).collect();
-        Ok(lines.concat())
+        Ok(rows.iter().map(|(name, value)| row(name, value)).collect())
     }
 }
 
@@ -318,6 +326,11 @@ fn lasting(folder: &Path, name: &str, make: fn() -> Result<String>) -> Result<St
         }
         read => read.with_context(|| format!("failed to read {}", file.display())),
     }
+}
+
+/// A line of the stack's table.
+fn row(name: &str, value: &str) -> String {
+    format!("{name:19} {value}\n")
 }
 
 fn say(what: &str) {

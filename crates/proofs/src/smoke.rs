@@ -105,7 +105,7 @@ impl Drop for Running<'_> {
 }
 
 fn xtask(folder: &Path, args: &[&str]) -> Result<String> {
-    let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder).env("DEMO_DATA", "on"));
+    let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder).envs([("DEMO_DATA", "on"), ("DEMO_TRAFFIC", "off")]));
     // The error contains all output of the failed command; the last lines give the reason.
     text.map_err(|error| anyhow::anyhow!("{}", last_lines(&error.to_string(), 40)))
 }

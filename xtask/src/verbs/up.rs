@@ -7,21 +7,17 @@ use anyhow::Result;
 use devstack::background::is_background;
 use devstack::cargo;
 use devstack::engine::Engine;
-use devstack::form::Form;
 use devstack::paths;
 use devstack::ports::MAX_REPLICAS;
 use devstack::process::{interrupted, pause};
 use devstack::settings::Settings;
-use devstack::stack::{PROGRAMS, Plan, SLOT, Stack, fixed_ports};
+use devstack::stack::{Demo, PROGRAMS, Plan, SLOT, Stack, fixed_ports};
 use devstack::tools::require;
 
 use crate::form::Choice;
 
 /// Maximum time until a stack in the background is ready.
 const LIMIT: Duration = Duration::from_mins(5);
-
-/// The switch for demo projects in the showcase.
-const DEMO_DATA: &str = "DEMO_DATA";
 
 /// Where environments run.
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -34,7 +30,8 @@ enum Environments {
 
 /// Start the whole stack as local processes, on the ports of Compose.
 ///
-/// Ctrl-C stops it. Its data is in `.stack/`. The showcase gets demo projects, unless `DEMO_DATA=off`.
+/// Ctrl-C stops it. Its data is in `.stack/`. The showcase gets demo projects, unless `DEMO_DATA=off`, and k6 sends
+/// about one request per second, unless `DEMO_TRAFFIC=off`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
@@ -58,8 +55,12 @@ pub struct Args {
 
 /// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
+    let demo = Demo::of(&Settings::of_checkout()?, args.form.form())?;
     if !is_background() {
         require(&PROGRAMS, args.install)?;
+        if args.install {
+            require(demo.programs(), true)?;
+        }
     }
     let engine = match args.environments {
         Environments::Sim => None,
@@ -73,8 +74,6 @@ pub fn run(args: &Args) -> Result<bool> {
             return Ok(true);
         }
     }
-    // Read before the start, so that a mistake in `.env` does not cost a start.
-    let with_data = args.form.form() == Form::Demo && Settings::of_checkout()?.is_on(DEMO_DATA)?;
     let held = SLOT.hold()?;
     let mut stack = Stack::start(Plan {
         folder: paths::stack(),
@@ -84,10 +83,7 @@ pub fn run(args: &Args) -> Result<bool> {
         engine,
         settings: Vec::new(),
     })?;
-    if with_data {
-        stack.seed()?;
-    }
-    let table = stack.table()?;
+    let table = stack.table()? + &demo.add_to(&mut stack)?;
     held.ready(&table)?;
     if !is_background() {
         print!("\n{table}");

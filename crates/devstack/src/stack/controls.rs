@@ -113,13 +113,6 @@ impl Stack {
         capture_ok(&mut command)
     }
 
-    /// Adds the demo data to the showcase. Only `up` does so: proofs start from an empty service.
-    pub fn seed(&self) -> Result<()> {
-        let driver = if self.plan.engine.is_some() { "docker" } else { "sim" };
-        // Arguments take precedence over the variables of the shell, which may be those of compose.
-        self.administer(&["seed", "--environment=development", "--demo-data=on", "--environment-driver", driver]).map(drop)
-    }
-
     /// Ends a replica with a signal and starts its replacement; returns the exit status of the ended one.
     pub fn replace_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
         let status = self.end_replica(number, signal)?;
