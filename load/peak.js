@@ -1,5 +1,5 @@
-// The profile `peak`: more and more requests per second until a gate breaks. It answers how much the service can take: the knee is the rate
-// of the last step whose gates all held. Each step is a scenario, so that its gates see its own requests only.
+// The profile `peak`: more and more requests per second, until a gate breaks. It answers how much the service can take: the knee is the
+// rate of the last step before a gate broke. Each step is a scenario, so that its gates see its own requests only.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env RATE=100 load/peak.js
 

@@ -57,7 +57,8 @@ pub struct ConnectionState {
     /// is permitted.
     pub flood_limiter: DefaultDirectRateLimiter,
     tasks: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
-    /// Notified after each acknowledgement. Background work waits until the event that started the work is acknowledged.
+    /// Notified after the acknowledgement of each queued event, but not when an event is refused without being queued. Background work
+    /// waits until the event that started the work is acknowledged.
     answered: watch::Sender<()>,
     /// The reason, if the server ends the connection.
     end_reason: OnceLock<Disconnection>,
@@ -134,8 +135,8 @@ impl ConnectionState {
     }
 }
 
-/// Records the disconnection of a client between its admission and the confirmation of its connection. The library does not report
-/// such a disconnection.
+/// Records the disconnection if it is not recorded yet: the library does not report a client that disconnects after its admission, but
+/// before its connection is confirmed.
 impl Drop for ConnectionState {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);
@@ -205,8 +206,8 @@ impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> ConnectionLimiter<
 /// The handles that close the connections of upgraded sockets. A socket that began as a websocket has its handle in the request
 /// that opened it; the handle of a socket that was upgraded from polling is here.
 ///
-/// A client can request several upgrades of a socket. The library does not tell which of these connections the socket uses, so all of
-/// them are kept; it closes the others itself.
+/// A client can request several upgrades of a socket. The library does not tell which of these connections the socket uses, so the handles
+/// of all of them are kept. The library itself closes the connections that the socket does not use.
 #[derive(Default)]
 pub struct HangUps(Mutex<HashMap<Sid, Vec<HangUp>>>);
 

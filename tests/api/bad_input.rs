@@ -1,5 +1,6 @@
-//! Malformed, oversized and forbidden bodies and headers. A refusal is a clear problem and never a 500, changes nothing, and is counted
-//! once. Malformed headers that the route does not need are ignored instead. `bad_routes` covers paths and methods.
+//! Requests with malformed, oversized or forbidden bodies or headers. The service refuses each with a clear problem, never with a 500,
+//! changes nothing, and counts the request once. Two cases differ: the service ignores malformed headers that the route does not need, and
+//! closes the connection of an endless body. `bad_routes` covers paths and methods.
 
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};

@@ -1,5 +1,5 @@
-//! An HTTP client for the processes that xtask started. It is not for servers outside this machine: over TLS, it trusts only the
-//! certificate authority of the stack's edge.
+//! An HTTP client for servers on this machine or in its containers, such as those of a stack. Over TLS, the client trusts only the
+//! certificate authority of the stack's edge, so it cannot reach other servers over HTTPS.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Settings of compose that also apply to `up`: variables of the environment and of the file `.env`. The modules that use a setting know its
-//! name.
+//! Settings of compose that also apply to `up`: environment variables, and variables in the file `.env`. The modules that read the settings
+//! define their names.
 
 use std::env;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths;
 
-/// The variables in a file `.env`. Those of the environment take precedence over them, as in compose.
+/// The variables in a file `.env`. Environment variables take precedence over them, as in compose.
 pub struct Settings {
     written: Vec<(String, String)>,
 }

@@ -293,8 +293,8 @@ impl Stack {
 }
 
 impl Drop for Stack {
-    /// Stops the phases in reverse start order: the monitoring stops first, the edge stops before the replicas drain, and the stores stop
-    /// last.
+    /// Stops the phases in reverse start order: the demo traffic stops first, then the monitoring. The edge stops before the replicas
+    /// drain, and the stores stop last.
     fn drop(&mut self) {
         while let Some(phase) = self.phases.pop() {
             phase.iter().for_each(Process::ask_to_stop);

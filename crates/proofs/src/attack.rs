@@ -207,7 +207,7 @@ impl Attack {
         format!("{head}\r\n{body}")
     }
 
-    /// The path for a turn. As `turn` grows, the paths of all operations follow each other, and then those of [`PATHS`].
+    /// The path for a turn. Consecutive turns take the paths of all operations in order, then those of [`PATHS`], and then start again.
     fn any_path(&self, turn: usize, number: usize) -> String {
         let turn = turn % (self.operations.len() + PATHS.len());
         match self.operations.get(turn) {
@@ -276,7 +276,7 @@ mod tests {
             };
             let met: BTreeSet<&str> = heads.iter().filter(|(_, met)| is_at(met)).map(|(method, _)| *method).collect();
             for method in METHODS {
-                // The attack sends a sign-in instead of these requests.
+                // The attack sends a sign-in instead of each POST to a path that contains `log`.
                 assert!(met.contains(method) || (method == "POST" && path.contains("log")), "{method} {path}");
             }
         }

@@ -1,5 +1,5 @@
-//! Every test, and every check of the files that other programs read.
-//! Formatting, lints and the proofs that need a running stack belong to `ci`.
+//! Runs the Rust tests, the doc tests and the browser tests, and checks the configuration of Prometheus, Alertmanager and Caddy.
+//! Formatting, lints and, except for the browser tests, the proofs on a whole stack belong to `ci`.
 
 use std::env;
 use std::ffi::OsString;
@@ -122,7 +122,7 @@ fn engine(report: &mut Report) -> Result<Option<Engine>> {
     Ok(found)
 }
 
-/// The location of an optional dependency, if it is installed. Finding a library does not require Node.js.
+/// The location of an optional dependency, if it is installed. A library counts as installed even if Node.js is missing.
 fn find(report: &mut Report, extra: &Extra) -> Result<Option<PathBuf>> {
     let mut found = None;
     report.step(extra.step, || {

@@ -34,7 +34,7 @@ static COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 #[serde(rename_all = "lowercase")]
 #[schema(as = UserRole)]
 pub enum Role {
-    /// May do everything in every project.
+    /// Has the rights of an owner in every project.
     Admin,
     /// May do what its project roles allow.
     Member,
@@ -119,7 +119,8 @@ fn is_address(email: &str) -> bool {
     EmailAddress::parse_with_options(email, rules).is_ok()
 }
 
-/// A user's profile on a platform. The platform has verified the e-mail address.
+/// The e-mail address and the name for an account without a password. They come from a platform that has verified the address, or from the
+/// demo data.
 #[derive(Debug)]
 pub struct Vouched {
     pub(super) email: String,
@@ -152,8 +153,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Validates lengths, and refuses control characters in the address and the device name. The login rejects an impossible address or
-    /// password like any other wrong one.
+    /// Validates lengths, and refuses control characters in the address and the device name. An address with invalid syntax and a password
+    /// that is too short for an account are valid here: the login rejects them as wrong credentials.
     pub fn parse(email: &str, password: SecretString, device: Option<&str>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = LoginEmail::read(&mut fields, "email", email);

@@ -1,4 +1,4 @@
-//! Environments: the development environments of projects, each in a container, with their sessions, extensions and logs.
+//! Environments: the development environments of projects, each in a real or simulated container, with their sessions, extensions and logs.
 //!
 //! - A request stores the new status and is answered immediately; a job then carries out the operation. `state` defines the legal
 //!   operations in each status, and the statuses that follow.

@@ -6,7 +6,8 @@
 //!   each replica expires faults by its own clock.
 //! - Most faults take effect at injection points outside this feature. [`fault_injection`](crate::fault_injection) lists these points and
 //!   keeps the active faults for them. Held memory, busy workers and the end of a background task are implemented here.
-//! - Injection points exempt health, metrics, the API of faults, and everything else that an admin needs to sign in and end a fault.
+//! - Injection points exempt health, metrics, the page and the API of faults, and sign-in with a password, so that an admin can sign in and
+//!   end a fault. Only the fault `login` affects sign-in with a password; it spares admins.
 
 mod events;
 mod hold;

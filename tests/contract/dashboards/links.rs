@@ -1,4 +1,5 @@
-//! Link targets of dashboards and panels: paths within Grafana, and runbooks through the variable with their base URL.
+//! Checks the targets of links in dashboards and panels. A target is a dashboard, a runbook or the list of runbooks. Links to
+//! dashboards are paths within Grafana; links to runbooks begin with the variable for the base URL of runbooks.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use crate::files::{alerts, dashboards, items, texts_under};
 /// The base URL of runbooks, unescaped and at the start of the link.
 pub const RUNBOOKS: &str = "${runbooks:raw}/";
 
-/// The rest of a URL after a prefix, up to the next delimiter.
+/// The text between the first occurrence of `part` in a URL and the next delimiter.
 fn after<'a>(url: &'a str, part: &str) -> Option<&'a str> {
     url.split_once(part).and_then(|(_, rest)| rest.split(['/', '?', '#', '&']).next())
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every test, and every check of the files that other programs read.
+//! `cargo xtask test`: runs the Rust tests, the doc tests and the browser tests, and checks the configuration of Prometheus, Alertmanager
+//! and Caddy.
 
 use anyhow::Result;
 use devstack::report::Report;

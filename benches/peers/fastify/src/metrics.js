@@ -1,5 +1,5 @@
-// The metrics that the other modules record. A metric that also exists in Vitrine has the same name,
-// the same buckets and, except for `transport`, the same labels as there.
+// The metrics that the other modules record, and the default metrics of prom-client. The recorded metrics have the same names, buckets
+// and labels as in Vitrine, but no label `transport`. The default metrics differ from Vitrine's metrics of the process.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export const registry = new Registry();

@@ -1,4 +1,4 @@
-// Every error response is a problem (RFC 9457) with one of Vitrine's codes.
+// Converts errors to problems (RFC 9457) with Vitrine's codes.
 const PROBLEMS = {
   malformed_json: [400, 'The request body is not valid JSON'],
   invalid_query: [400, 'A query parameter is invalid'],

@@ -1,4 +1,4 @@
-// The rules and statements of projects: access, the list of an account, creation.
+// The business rules and SQL statements of projects: read access, the list of a user's projects, and the creation of a project.
 import { randomBytes } from 'node:crypto';
 import { v7 as uuid, parse, stringify, validate } from 'uuid';
 import { getOrLoad } from './cache.js';

@@ -62,7 +62,7 @@ impl Stack {
         Ok(caddy)
     }
 
-    /// The environment variables that the Caddyfile reads, and Caddy's own folders.
+    /// The environment variables that a stack sets for the Caddyfile, and those that select Caddy's own folders.
     fn edge_variables(&self) -> Result<Vec<(&'static str, String)>> {
         let ports = &self.plan.ports;
         let upstreams = (1..=self.plan.replicas).map(|number| ports.address(Port::Backend(number))).collect::<Result<Vec<_>>>()?;

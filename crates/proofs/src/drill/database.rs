@@ -11,7 +11,7 @@ use crate::users::create_project;
 pub const SLOW: Drill = Drill {
     alerts: &["SlowDatabaseQueries", "DatabasePoolSaturated"],
     cause: "statements on the table projects take 0.7 s and arrive faster than the pools can serve them",
-    mitigation: "the delay is removed (fault `database`)",
+    mitigation: "the delay is removed: the fault `database` is ended",
     inject: |test| {
         let readers = project_readers(test, 60, 60)?;
         let fault = test.fault(json!({ "fault": "database", "table": "projects", "delay_ms": 700 }))?;
@@ -27,7 +27,7 @@ pub const SLOW: Drill = Drill {
 pub const VERY_SLOW: Drill = Drill {
     alerts: &["VerySlowDatabaseQueries"],
     cause: "statements on the table projects take 1.3 s of the allowed 1.5 s",
-    mitigation: "the delay is removed (fault `database`)",
+    mitigation: "the delay is removed: the fault `database` is ended",
     inject: |test| {
         let readers = project_readers(test, 6, 18)?;
         let fault = test.fault(json!({ "fault": "database", "table": "projects", "delay_ms": 1300 }))?;

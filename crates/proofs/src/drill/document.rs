@@ -60,9 +60,9 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
         "# Alerts\n\n\
          Written by `cargo xtask drill --all`; `cargo xtask drill NAME` updates the rows of single alerts. Do not edit. On three replicas\n\
          behind the edge, each alert fired on the cause in its row and resolved after the mitigation in its runbook. Alertmanager sent\n\
-         every alert except `no_alertmanager`. All intervals, windows and waits of the monitoring were divided by {speed}. The times are\n\
-         as measured, in seconds: from the cause to firing and to the notification, and from the mitigation to resolution and to its\n\
-         notification. In production they are about {speed} times as long.\n\n\
+         every alert except `no_alertmanager`. All intervals, windows and waits of the monitoring were divided by {speed}, but last at\n\
+         least one second. The times are as measured, in seconds: from the cause to firing and to the notification, and from the\n\
+         mitigation to resolution and to its notification. In production they are at most about {speed} times as long.\n\n\
          | alert | severity | component | summary | cause in the drill | mitigation | fires | notified | resolved | notified |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );

@@ -21,7 +21,7 @@ const IMAGE: &str = "busybox:1.37";
 pub const FAILING: Drill = Drill {
     alerts: &["HighDockerFailureRate", "HighEnvironmentErrorRate"],
     cause: "the driver fails every start: eight environments end in error, and the owner of six others retries again and again",
-    mitigation: "the driver is repaired (fault `driver`) and the environments are deleted",
+    mitigation: "the fault `driver` is ended, and the environments are deleted",
     inject: |test| {
         let (given_up, tried) = (Environments::make(test, 8)?, Environments::make(test, 6)?);
         let fault = test.known_fault(json!({ "fault": "driver", "operation": "start" }))?;
@@ -40,7 +40,7 @@ pub const FAILING: Drill = Drill {
 pub const SLOW: Drill = Drill {
     alerts: &["SlowDockerOperations"],
     cause: "every restart by the driver takes 7 s longer (its time limit is 10 s), and twenty environments are restarted in turn",
-    mitigation: "the driver is repaired (fault `driver`)",
+    mitigation: "the driver is repaired: the fault `driver` is ended",
     inject: |test| {
         let some = Environments::make(test, 20)?;
         some.all("start", 202)?;

@@ -11,7 +11,7 @@ use super::traffic::Traffic;
 pub const SLOW: Drill = Drill {
     alerts: &["HighAPILatency", "SlowResponseTime"],
     cause: "half of the responses of every replica are delayed by 2 s",
-    mitigation: "the delay is removed (fault `latency`)",
+    mitigation: "the delay is removed: the fault `latency` is ended",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "latency", "delay_ms": 2000, "percent": 50 }))?;
         let readers = readers(test, 5, 20)?;
@@ -27,7 +27,7 @@ pub const SLOW: Drill = Drill {
 pub const VERY_SLOW: Drill = Drill {
     alerts: &["VeryHighAPILatency", "ErrorBudgetBurn:requests-latency:critical"],
     cause: "every response is delayed by 7 s",
-    mitigation: "the delay is removed (fault `latency`)",
+    mitigation: "the delay is removed: the fault `latency` is ended",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "latency", "delay_ms": 7000 }))?;
         let readers = readers(test, 5, 50)?;
@@ -43,7 +43,7 @@ pub const VERY_SLOW: Drill = Drill {
 pub const ERRORS: Drill = Drill {
     alerts: &["HighAPIErrorRate"],
     cause: "a route with 15 requests per second fails, beside 400 successful requests per second",
-    mitigation: "the route is fixed (fault `error`)",
+    mitigation: "the route is fixed: the fault `error` is ended",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "error", "status": 500, "route": "/api/showcase" }))?;
         let failing = readers(test, 15, 2)?;
@@ -64,7 +64,7 @@ pub const ERRORS: Drill = Drill {
 pub const OUTAGE: Drill = Drill {
     alerts: &["VeryHighAPIErrorRate", "HighErrorRate", "LowSuccessRate", "EdgeErrors", "ErrorBudgetBurn:requests-availability:critical"],
     cause: "every replica answers every request with 500, at 90 requests per second",
-    mitigation: "the change that broke the replicas is rolled back (fault `error`)",
+    mitigation: "the change that broke the replicas is rolled back: the fault `error` is ended",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "error", "status": 500 }))?;
         let readers = readers(test, 90, 6)?;

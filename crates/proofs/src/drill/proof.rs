@@ -1,5 +1,5 @@
-//! The proof: a stack under load, and the batches of drills one after the other. A run that writes the whole document ends with Watchdog's
-//! own drill. `quiet` proves the opposite: that no alert fires without a cause.
+//! Runs batches of drills, one batch after the other, on a stack under load. A run of all drills in the demo form ends with the proof of
+//! Watchdog, and writes docs/ALERTS.md if everything passed. `quiet` proves the opposite: that no alert fires without a cause.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ pub fn add(report: &mut Report, selection: &Selection, speed: u32, form: Form) -
 fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
     let is_of = |name: &String, drill: &Drill| drill.alerts.iter().any(|alert| *alert == name || watch::parts(alert).0 == name);
     for name in names {
-        ensure!(schedule::ALL.iter().flat_map(|batch| batch.iter()).any(|drill| is_of(name, drill)), "{name} has no drill");
+        ensure!(schedule::ALL.iter().flat_map(|batch| batch.iter()).any(|drill| is_of(name, drill)), "{name} is not in the schedule");
     }
     let batches = schedule::ALL.iter().map(|batch| batch.iter().filter(|drill| names.iter().any(|name| is_of(name, drill))).collect());
     Ok(batches.filter(|batch: &Vec<&Drill>| !batch.is_empty()).collect())

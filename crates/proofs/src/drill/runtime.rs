@@ -10,7 +10,7 @@ use super::traffic::Traffic;
 pub const BUSY: Drill = Drill {
     alerts: &["HighCPUUsage", "HighEventLoopLag"],
     cause: "a computation blocks the worker thread of backend-2 for 200 ms, again and again",
-    mitigation: "the computation is ended (fault `block`)",
+    mitigation: "the computation is stopped: the fault `block` is ended",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "block", "replica": "backend-2", "delay_ms": 200 }))?;
         Ok(Box::new(move |test| test.end_fault(&fault)))
@@ -21,7 +21,7 @@ pub const BUSY: Drill = Drill {
 pub const FULL: Drill = Drill {
     alerts: &["HighMemoryUsage"],
     cause: "backend-3 allocates 450 MiB and keeps them",
-    mitigation: "the memory is released (fault `memory`)",
+    mitigation: "the memory is released: the fault `memory` is ended",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "memory", "replica": "backend-3", "mebibytes": 450 }))?;
         Ok(Box::new(move |test| test.end_fault(&fault)))
@@ -47,7 +47,7 @@ pub const TASK: Drill = Drill {
 pub const PANIC: Drill = Drill {
     alerts: &["PanicDetected"],
     cause: "the handler of the showcase panics in every replica",
-    mitigation: "the change that broke the handler is rolled back (fault `panic`)",
+    mitigation: "the change that broke the handler is rolled back: the fault `panic` is ended",
     inject: |test| {
         let fault = test.fault(json!({ "fault": "panic", "route": "/api/showcase" }))?;
         let url = format!("{}/api/showcase", test.stack.edge()?);

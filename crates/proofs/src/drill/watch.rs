@@ -99,7 +99,8 @@ impl Watch {
             let since = self.started.get(alert).map(Instant::elapsed);
             let fires = firing.iter().any(|labels| is(alert, labels));
             let is_reported = mail.iter().any(|mail| mail.is_about(alert, "FIRING"));
-            // A key may match several alerts, such as those of two windows. The mail must not report any of them as firing.
+            // A key may match several alerts, for example alerts on one objective over different windows. A mail counts as the notification
+            // of the resolution only if it reports none of them as firing.
             let is_retracted = mail.iter().any(|mail| mail.is_about(alert, "RESOLVED") && !mail.is_about(alert, "FIRING"));
             if fires {
                 times.firing = times.firing.or(since);

@@ -139,7 +139,7 @@ pub const CELLS: &[Cell] = &[
         drill: Drill {
             alerts: &["SlowDatabaseQueries"],
             cause: "every statement takes 0.7 s longer",
-            mitigation: "the delay is removed (fault `database`)",
+            mitigation: "the delay is removed: the fault `database` is ended",
             inject: |test| {
                 let readers = database::project_readers(test, 6, 12)?;
                 test.keep_until_resolved(readers);
@@ -194,7 +194,7 @@ pub const CELLS: &[Cell] = &[
         drill: Drill {
             alerts: &["HighDockerFailureRate"],
             cause: "every call of the driver fails",
-            mitigation: "the driver is repaired (fault `driver`)",
+            mitigation: "the driver is repaired: the fault `driver` is ended",
             inject: |test| {
                 let fault = test.fault(json!({ "fault": "driver" }))?;
                 Ok(Box::new(move |test| test.end_fault(&fault)))
@@ -212,7 +212,7 @@ pub const CELLS: &[Cell] = &[
         drill: Drill {
             alerts: &["HighDockerFailureRate"],
             cause: "no call of the driver returns before its deadline",
-            mitigation: "the driver is repaired (fault `driver`)",
+            mitigation: "the driver is repaired: the fault `driver` is ended",
             inject: |test| {
                 let fault = test.fault(json!({ "fault": "driver", "delay_ms": 30_000 }))?;
                 Ok(Box::new(move |test| test.end_fault(&fault)))
@@ -265,7 +265,7 @@ pub const CELLS: &[Cell] = &[
         drill: Drill {
             alerts: &["HighAPILatency"],
             cause: "every response of backend-2 takes 2 s longer, while clients send 3 requests per second",
-            mitigation: "the delay is removed (fault `latency`)",
+            mitigation: "the delay is removed: the fault `latency` is ended",
             inject: |test| {
                 let fault = test.fault(json!({ "fault": "latency", "delay_ms": 2000, "replica": "backend-2" }))?;
                 let readers = http::readers(test, 3, 10)?;

@@ -198,7 +198,8 @@ export const loadTest = dashboard('load-test', {
       'Gates on the service',
       timeSeries({
         title: 'CPU',
-        description: 'Share of its CPU cores that each replica uses. Good: below 70 %, the gate; above 80 % an alert fires (both dashed).',
+        description:
+          'CPU usage of each replica, as a share of its cores. Good: below 70 %, the gate; above 80 % an alert fires (both dashed).',
         unit: 'percentunit',
         query: { '{{instance}}': cpuByReplica },
         limits: low(0.7, 0.8),

@@ -245,7 +245,7 @@ export const overview = dashboard('overview', {
       'Resources',
       timeSeries({
         title: 'CPU',
-        description: 'Share of its CPU cores that each replica uses. Good: below 80 %.',
+        description: 'CPU usage of each replica, as a share of its cores. Good: below 80 %.',
         unit: 'percentunit',
         query: { '{{instance}}': cpuByReplica },
         limits: below(0.8),
@@ -299,7 +299,7 @@ export const overview = dashboard('overview', {
       timeSeries({
         title: 'Internal errors',
         description:
-          'Failed statements, Redis commands, jobs, driver calls and tasks, and panics, per minute. Good: 0, except for the few failures that the simulated driver causes on purpose.',
+          'Failed statements, Redis commands, driver calls and tasks, attempts at jobs that did not succeed, and panics, per minute. Good: 0, except for the few failures that the simulated driver causes on purpose, and the attempts that a replica gives back when it shuts down.',
         unit: 'opm',
         query: {
           statements: perMinute(sum(rate(ours('db_queries_total', 'status=~"error|timeout"')))),

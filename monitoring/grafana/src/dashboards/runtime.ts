@@ -20,7 +20,7 @@ export const runtime = dashboard('runtime', {
       'Now',
       stat({
         title: 'CPU',
-        description: 'Share of its CPU cores that the busiest replica uses. Good: below 80 %.',
+        description: 'CPU usage of the busiest replica, as a share of its cores. Good: below 80 %.',
         unit: 'percentunit',
         decimals: 0,
         query: max(cpuByReplica),
@@ -192,7 +192,7 @@ export const runtime = dashboard('runtime', {
       'CPU and memory',
       timeSeries({
         title: 'CPU by replica',
-        description: 'Share of its CPU cores that each replica uses. Good: below 80 % (dashed).',
+        description: 'CPU usage of each replica, as a share of its cores. Good: below 80 % (dashed).',
         unit: 'percentunit',
         query: { '{{instance}}': cpuByReplica },
         limits: below(0.8),
