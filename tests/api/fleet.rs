@@ -33,7 +33,8 @@ async fn create(studio: &Studio<'_>, replicas: &[TestApp], count: usize) -> Vec<
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn three_replicas_create_and_start_each_environment_once() {
     let stores = Stores::new().await;
-    let arguments = [&MANY[..], &["--sim-latency=10ms"]].concat();
+    // Two replicas alone would need more than a second, so the third has time to take a share.
+    let arguments = [&MANY[..], &["--sim-latency=100ms", "--job-workers=4"]].concat();
     let replicas = join_all((0..3).map(|_| TestApp::on(&stores, &arguments))).await;
     let studio = Studio::open(&replicas[0]).await;
     let ids = create(&studio, &replicas, 100).await;
