@@ -44,7 +44,7 @@ impl QueueLimit {
         Self { limit, metrics, lateness: Arc::default() }
     }
 
-    /// Adds a layer that refuses late requests with `overloaded`, once they have kept coming for [`PATIENCE`]. Requests without the header of
+    /// Adds a layer that refuses late requests with `overloaded`, once they have kept coming for a second. Requests without the header of
     /// the edge, probes, assets and Socket.IO are exempt: probes must succeed under overload, and clients of a refused poll would reconnect.
     pub fn around<S: Endpoint>(&self, mut inner: S) -> impl Endpoint + use<S> {
         let this = self.clone();

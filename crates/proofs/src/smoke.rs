@@ -39,6 +39,7 @@ pub fn all(report: &mut Report) -> Result<()> {
 
     let started = report.obtain("up --detach", || Ok((Running::start(folder.path())?, Outcome::passed())))?;
     let Some(running) = started else { return Ok(()) };
+    report.step("the showcase has the demo projects", || showcase(&ports.page(Port::Edge)?))?;
     use_it(report, &ports)?;
     report.step("links in a mail open", || links(&ports))?;
     loads(report, &ports.page(Port::Edge)?)?;
@@ -59,7 +60,6 @@ fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     let edge = ports.page(Port::Edge)?;
     let simulator = ports.page(Port::ProviderSim)?;
     let prometheus = ports.url(Port::Prometheus)?;
-    report.step("the showcase has the demo projects", || showcase(&edge))?;
     report.step("a user's first minutes", || journey(&edge))?;
     report.step("sign in, link, publish, announce", || platforms::journey(&edge, &simulator))?;
     report.step("every replica is reached", || spread(&edge))?;
