@@ -133,7 +133,7 @@ async fn a_replica_whose_settings_lack_the_platform_does_not_change_the_account(
     browser.visit(&app, "x", "grace").await.expect(303);
     let linked = browser.account(&app, "x").await;
     let path = browser.account_path(&app, "x").await + "/refresh";
-    platforms.rewrite(|text| text.split("\n[").filter(|section| !section.starts_with("x]")).collect::<Vec<_>>().join("\n["));
+    platforms.remove("x");
     let without = TestApp::on(&app.stores, &platforms.arguments().each_ref().map(String::as_str)).await;
     let before = without.settled().await;
     browser.send(&without, Method::POST, &path).await.problem(404, "not_found");
@@ -171,12 +171,9 @@ async fn a_revocation_waits_for_a_replica_whose_settings_have_the_platform() {
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
     let account = browser.account_path(&app, "x").await;
-    let (stores, mut complete) = (app.stores.clone(), String::new());
+    let stores = app.stores.clone();
     app.leave().await.unwrap();
-    platforms.rewrite(|text| {
-        complete.clone_from(&text);
-        text.split("\n[").filter(|section| !section.starts_with("x]")).collect::<Vec<_>>().join("\n[")
-    });
+    let complete = platforms.remove("x");
     let without = TestApp::on(&stores, &platforms.arguments().each_ref().map(String::as_str)).await;
     browser.send(&without, Method::DELETE, &account).await.expect(204);
     let waiting = "SELECT count(*) FROM jobs WHERE kind = 'token_revocation' AND last_error = 'the platform is not configured'";

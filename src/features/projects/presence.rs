@@ -1,7 +1,7 @@
 //! Presence: the users whose connections are subscribed to a project, on any replica.
 //!
-//! Presence is not stored. Each replica publishes the users of its own connections after every change and every few seconds. For each
-//! project that its clients subscribe to, a replica keeps the last message of every other replica, for [`LIFETIME`]. A user who leaves
+//! Presence is not stored. Each replica publishes the users of its own connections after every change and every few seconds. It keeps the
+//! last message of every other replica for [`LIFETIME`], but only for the projects to which its own clients subscribe. A user who leaves
 //! disappears immediately, because the replica publishes a new message without this user. The users of a dead replica disappear after
 //! [`LIFETIME`]. If Redis is unavailable for longer than [`LIFETIME`], each replica knows only its own users.
 

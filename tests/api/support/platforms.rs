@@ -48,6 +48,17 @@ impl Platforms {
         std::fs::write(&self.file, change(std::fs::read_to_string(&self.file).unwrap())).unwrap();
     }
 
+    /// Removes the section of a platform from the file, and returns the file as it was before.
+    pub fn remove(&self, platform: &str) -> String {
+        let mut complete = String::new();
+        self.rewrite(|text| {
+            complete.clone_from(&text);
+            let section = format!("{platform}]");
+            text.split("\n[").filter(|text| !text.starts_with(&section)).collect::<Vec<_>>().join("\n[")
+        });
+        complete
+    }
+
     /// Sets the knobs of a platform, replacing earlier ones.
     pub async fn turn(&self, platform: &str, knobs: Value) {
         let url = self.simulator.url(&format!("knobs/{platform}"));
