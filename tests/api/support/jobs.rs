@@ -291,10 +291,9 @@ impl Replica {
         thaw
     }
 
-    /// Shuts down gracefully, as the service does.
+    /// Shuts down gracefully, as the service does. From the first poll on, the replica leases no job.
     pub async fn leave(&self, limit: Duration) {
-        let workers = self.workers.clone();
-        self.runtime.as_ref().expect("the replica was killed").spawn(async move { workers.leave(limit).await }).await.unwrap();
+        self.workers.leave(limit).await;
     }
 
     pub fn queue(&self) -> &Queue {
