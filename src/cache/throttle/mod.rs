@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub use bucket::{Bucket, Rate, digest};
@@ -108,7 +110,7 @@ impl Throttle {
         admitted.map_err(|refusal| self.refuse(&buckets, refusal))
     }
 
-    /// Reserves a slot for an attempt in every bucket, or in none.
+    /// Begins an attempt: reserves one slot in each of the buckets. If one bucket refuses, no slot is reserved.
     ///
     /// # Errors
     /// [`Throttled`] when a bucket is full, when it would overflow if this attempt and all attempts in progress failed, or when too
@@ -147,7 +149,8 @@ impl Throttle {
             redis.run::<u32>(RedisCommand::Eval, &command).await.is_ok()
         };
         if !is_settled {
-            // A slot in Redis expires by itself, but a failed attempt must be counted: here, in memory.
+            // Redis has not recorded the end. A slot in Redis expires by itself, but a failure must be counted, so this replica counts it
+            // in memory.
             local.settle(prefix, buckets, clock.now(), id, has_failed).await;
         }
     }
@@ -177,19 +180,23 @@ impl Attempt {
         self.settle().await;
     }
 
+    /// A client that leaves meanwhile cancels the caller, but not the task: the failure is counted, and counted once.
     async fn settle(&mut self) {
-        self.throttle.settle(&self.buckets, self.id, self.is_local, self.has_failed).await;
-        self.buckets.clear();
+        if let Some(task) = self.start_settling() {
+            let _settled = task.await;
+        }
+    }
+
+    /// `None` if the attempt has already ended, or without a runtime: then the process is shutting down, and the lease expires by itself.
+    fn start_settling(&mut self) -> Option<JoinHandle<()>> {
+        let (buckets, runtime) = (std::mem::take(&mut self.buckets), Handle::try_current().ok()?);
+        let (throttle, id, is_local, has_failed) = (self.throttle.clone(), self.id, self.is_local, self.has_failed);
+        (!buckets.is_empty()).then(|| runtime.spawn(async move { throttle.settle(&buckets, id, is_local, has_failed).await }))
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        let (buckets, runtime) = (std::mem::take(&mut self.buckets), tokio::runtime::Handle::try_current());
-        // Without a runtime the process is shutting down, and the lease expires by itself.
-        if let (false, Ok(runtime)) = (buckets.is_empty(), runtime) {
-            let (throttle, id, is_local, has_failed) = (self.throttle.clone(), self.id, self.is_local, self.has_failed);
-            runtime.spawn(async move { throttle.settle(&buckets, id, is_local, has_failed).await });
-        }
+        drop(self.start_settling());
     }
 }
