@@ -119,10 +119,10 @@ async fn client(address: SocketAddr, until: Instant) -> std::io::Result<u32> {
         // The response ends with the closing brace of its JSON body.
         while !response[..length].ends_with(b"}") {
             let read = stream.read(&mut response[length..]).await?;
-            assert_ne!(read, 0, "the response ends with its body and fits into the buffer");
+            assert_ne!(read, 0, "the connection must stay open, and the response must fit into the buffer");
             length += read;
         }
-        assert!(response.starts_with(b"HTTP/1.1 200 "), "the response has status 200");
+        assert!(response.starts_with(b"HTTP/1.1 200 "), "the response must have status 200");
         requests += 1;
     }
     Ok(requests)

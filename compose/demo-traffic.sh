@@ -1,7 +1,7 @@
 #!/bin/sh
 # The demo traffic of docker-compose.yml: k6 with load/demo.js, at a quarter of its rate. A run ends after a day and removes what it has
-# created; Compose then starts the next one. There is no traffic with DEMO_TRAFFIC=off, in production, and without the simulated platforms:
-# it must reach neither real users nor real platforms.
+# created; Compose then starts the next one. Any of these prevents the traffic: DEMO_TRAFFIC=off, production, or platforms that are not the
+# simulated ones. The traffic must reach neither real users nor real platforms.
 set -eu
 
 idle() {

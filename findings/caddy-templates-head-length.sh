@@ -3,8 +3,9 @@
 #
 # Expected: the Content-Length of an answer to HEAD is that of the answer to GET, or is absent. RFC 9110 (8.6): a server must not send it in
 #   an answer to HEAD "unless its field value equals the decimal number of octets" that GET would have sent.
-# Actual: a file that `file_server` serves alone has the same length for both methods. The same file behind `templates` has its length for
-#   GET, and `Content-Length: 0` for HEAD. So link checkers, and clients that ask for the size first, find an empty page.
+# Actual: a file that `file_server` serves alone has the same length for both methods. Behind `templates`, the answer to GET has the length
+#   of the same file, but the answer to HEAD has `Content-Length: 0`. So link checkers, and clients that ask for the
+#   size first, find an empty page.
 # Source: https://www.rfc-editor.org/rfc/rfc9110#section-8.6 and https://caddyserver.com/docs/caddyfile/directives/templates
 # Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu

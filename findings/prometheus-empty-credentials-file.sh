@@ -2,8 +2,8 @@
 # Prometheus (Debian package prometheus, 2.42): an empty `credentials_file` is sent as an empty token.
 #
 # Expected: a scrape whose credentials file is empty either fails, as one whose file is missing does, or is sent without the header.
-# Actual: the scrape is made with the header `Authorization: Bearer` and no token after it, and the target is up if it does not require
-#   one. So one configuration works with and without a token, and only the target notices that a file was emptied.
+# Actual: the scrape is made with the header `Authorization: Bearer` and no token after it, and succeeds if the target requires no token.
+#   So the same configuration works with and without a token, and only the target notices that a file was emptied.
 # Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
 # Needs the package prometheus; installs it if it is missing and the script runs as root.
 # Exits with 0 while this behaviour is reproduced, with 1 when it has changed.

@@ -55,7 +55,7 @@ fn bytes<T>(capacity: usize) -> usize {
 fn main() {
     let [one, many] = [1, 32].map(bytes::<[u8; 200]>);
     let boxed = bytes::<Box<[u8; 200]>>(1);
-    println!("new channels of 200-byte messages: capacity 1 takes {one} bytes, capacity 32 {many}; of boxed messages, capacity 1 takes {boxed}");
+    println!("bytes of a new channel: {one} for capacity 1, {many} for capacity 32, {boxed} for capacity 1 with boxed messages");
     std::process::exit(i32::from(!(one == many && one > 32 * 200 && boxed < 1500)));
 }
 END

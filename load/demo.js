@@ -3,7 +3,7 @@
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=5m load/demo.js
 //
-// SLOWDOWN=4 makes a quarter of this traffic. The endless traffic of a demo (docs/OPERATIONS.md) is of this kind.
+// SLOWDOWN=4 reduces this traffic to a quarter. The endless traffic of a demo (docs/OPERATIONS.md) uses this value.
 
 import { crowd, profile, slower, SOCKETS } from './lib/profile.js';
 import { duration, slowdown } from './lib/settings.js';

@@ -1,7 +1,7 @@
 // Tests the thresholds of a profile with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do nothing at all;
 // the others count a journey. Every such run must fail, because no requests are counted. In addition, a scenario's threshold
-// `journeys_done` must fail if the scenario is idle, and must hold otherwise. `cargo xtask load --gate` checks this in two runs: with no
-// idle scenario, and with every scenario that has this threshold idle.
+// `journeys_done` must fail if the scenario is idle, and must hold otherwise. `cargo xtask load --gate` checks this in two runs: in one,
+// no scenario is idle; in the other, every scenario with this threshold is idle.
 //
 //   k6 run --env PROFILE=demo --env IDLE=editors load/empty.js
 

@@ -21,7 +21,7 @@ export const options = profile(
   {
     http_req_failed: ['rate<0.01'],
     'http_req_duration{scenario:first}': ['p(95)<200'],
-    // A service that grows without end slows down, so the second half has a gate of its own.
+    // Growth without end slows the service down, so the second half has a gate of its own.
     'http_req_duration{scenario:second}': ['p(95)<200'],
     dropped_iterations: ['count==0'],
     ...SOCKETS,

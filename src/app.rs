@@ -208,7 +208,7 @@ impl App {
         let Background { redis, state, .. } = self.background;
         let Config { demo_data, environment, .. } = *state.config;
         if !demo_data || (unless_production && environment == Environment::Production) {
-            tracing::info!("demo data is off, nothing changed");
+            tracing::info!("no demo data in this environment, nothing changed");
             return Ok(());
         }
         // Needed to remove the cached first page of the showcase.

@@ -55,7 +55,7 @@ impl Tasks {
         self.count(ended)
     }
 
-    /// Counts the failure of a task that ended too early, but that was not started by [`Self::spawn`].
+    /// Counts the failure of a task that the caller started without [`Self::spawn`] and that ended too early.
     #[must_use]
     pub fn lost(&self, name: &str, error: Option<JoinError>) -> TaskEnded {
         self.count(error.map_or_else(|| name.to_owned(), |error| error.to_string()))

@@ -17,7 +17,7 @@ export const options = {
 export default function () {
   const answer = http.get(`${EDGE}/api/showcase`);
   check(answer, {
-    'it is found': ({ status }) => status === 200,
-    'it is a list': (response) => Array.isArray(response.json('items')),
+    'the status is 200': ({ status }) => status === 200,
+    'the response has a list of items': (response) => Array.isArray(response.json('items')),
   });
 }

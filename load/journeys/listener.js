@@ -1,5 +1,5 @@
-// A client that subscribes to a project and to the log of an environment, and sends pings. It reconnects when a replica drains. At its end
-// it checks that each log line, and each change since its last connection began, arrived exactly once.
+// A client that subscribes to a project and to the log of an environment, and sends pings. It reconnects when a replica drains. At the
+// end, the client checks that each log line, and each change since the start of the client's last connection, arrived exactly once.
 
 import { check, sleep } from 'k6';
 import exec from 'k6/execution';

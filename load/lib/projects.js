@@ -6,7 +6,7 @@ const ROUTE = '/api/projects/{id}';
 
 /** Creates a project and returns it. */
 export function createProject(client, name) {
-  const body = { name, description: 'Made under load, and taken away again.' };
+  const body = { name, description: 'Created by a load test, which deletes it later.' };
   return client.call('POST', '/api/projects', { body, headers: newKey(), wanted: [201] }).json();
 }
 

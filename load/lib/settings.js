@@ -21,7 +21,7 @@ export function rate(usual) {
   return given;
 }
 
-/** How many times as much time passes between two journeys as usual: SLOWDOWN, or 1. */
+/** Factor by which the usual time between two journeys is multiplied: SLOWDOWN, or 1 if SLOWDOWN is not set. */
 export function slowdown() {
   const given = Number(__ENV.SLOWDOWN || 1);
   if (!Number.isInteger(given) || given < 1) {

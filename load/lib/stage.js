@@ -15,7 +15,7 @@ const ACCOUNTS = 12;
 
 /**
  * Creates the fixtures. Listeners are spread over `hosts` accounts, because the service limits the sockets of one account. The first
- * `readers` of the shared accounts have a session and a project, for visits.
+ * `readers` of the shared accounts have a session and a project, for the journeys `visit` and `arrival`.
  */
 export function setUp({ hosts = 1, readers = 0 } = {}) {
   const run = crypto.randomUUID().slice(0, 8);

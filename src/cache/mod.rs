@@ -39,8 +39,8 @@ const TOMBSTONE_MARK: char = '!';
 const REMOVE: &str = "local found = redis.pcall('GET', KEYS[1])
 if type(found) == 'string' and string.sub(found, 1, #ARGV[1]) == ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
-/// Maximum number of attempts to load and store a value, which may never stop changing. After the last attempt, the value is loaded
-/// once more and returned without being stored.
+/// Maximum number of attempts to load and store a value that keeps changing. After the last attempt, the value is loaded once more and
+/// returned without being stored.
 const MAX_LOADS: u32 = 3;
 /// Maximum number of completed flights whose values are kept in memory.
 const FLIGHTS: u64 = 10_000;

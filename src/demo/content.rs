@@ -1,7 +1,7 @@
 //! The people and projects of the demo data. `mod.rs` adds them.
 //!
-//! The addresses end with `.example`, which nobody can register (RFC 2606). A name identifies its project among those of the owner, and an
-//! environment within its project: a changed name adds another one.
+//! The addresses end with `.example`, which nobody can register (RFC 2606). `vitrine seed` recognises a project by its owner and name,
+//! and an environment by its project and name. After a change of a name here, the command therefore adds another project or environment.
 
 use crate::features::environments::driver::Image;
 use crate::features::projects::Role;

@@ -2,7 +2,7 @@
 //! them. `vitrine seed` calls it.
 //!
 //! - Everything is added through the services of the features, so the rules for clients apply here too.
-//! - Only what is missing is added. A second run changes nothing, and a run after an interrupted one completes it.
+//! - Only missing data is added. A second run changes nothing, and a run after an interrupted one adds the rest.
 //! - Nobody can sign in to an account of the demo data: it has neither a password nor a linked platform.
 //! - There are no posts, because the author of a post must have signed in to its platform.
 //! - Environments are added only if they are simulated. An engine would download their images, which takes gigabytes.
@@ -27,7 +27,7 @@ pub enum SeedError {
     /// Visitors of a production service must see only real projects.
     #[error("demo data is refused in production: ENVIRONMENT must be development")]
     Production,
-    /// A name in `content` is not valid.
+    /// A text in `content` is not valid.
     #[error("the demo data is invalid: {0:?}")]
     Invalid(Vec<FieldError>),
     /// An account cannot be added.
@@ -46,7 +46,7 @@ pub enum SeedError {
 pub struct Added {
     /// Accounts.
     pub accounts: usize,
-    /// Projects, without publications of a project that already existed.
+    /// New projects. A project that already existed and that the run only published does not count.
     pub projects: usize,
     /// Members of projects, without owners.
     pub members: usize,
@@ -54,7 +54,7 @@ pub struct Added {
     pub environments: usize,
 }
 
-/// Adds what is missing of the demo data, and reports in the log what it has added.
+/// Adds the missing demo data, and logs how many entries of each kind it has added.
 ///
 /// # Errors
 /// In production, and when a service refuses an entry or a store fails.

@@ -1,5 +1,5 @@
 //! The injection point for faults in HTTP: the innermost layer around the handlers. The outer layers treat an injected delay or failure
-//! like one of the handler: they measure and report it, catch a panic, and apply the request timeout.
+//! as if the handler had caused it: they measure and report it, catch a panic, and apply the request timeout.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;

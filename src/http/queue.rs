@@ -21,12 +21,12 @@ use crate::metrics::Metrics;
 
 /// Milliseconds since the Unix epoch, set by the edge (see the Caddyfile).
 static HANDED_OVER: HeaderName = HeaderName::from_static("x-request-start");
-/// A longer wait is impossible, because the edge gives up first (`EDGE_ANSWER_TIMEOUT`). It means that the clocks of the edge and this
+/// Longest plausible wait: the edge gives up earlier (`EDGE_ANSWER_TIMEOUT`). A longer wait means that the clocks of the edge and this
 /// replica differ.
 const IMPOSSIBLE: Duration = Duration::from_mins(1);
 
-/// A pause of the machine makes requests late for a moment. Only lateness that lasts this long is overload; it ends after the same time
-/// without a late request.
+/// A pause of the machine makes requests late for a moment. Only lateness that lasts this long is overload. The overload ends when no
+/// request has been late for as long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Refuses late requests to any route of a router.
@@ -45,7 +45,8 @@ impl QueueLimit {
     }
 
     /// Adds a layer that refuses late requests with `overloaded`, once they have kept coming for a second. Requests without the header of
-    /// the edge, probes, assets and Socket.IO are exempt: probes must succeed under overload, and clients of a refused poll would reconnect.
+    /// the edge, probes, assets and Socket.IO are exempt: probes must succeed under overload, and clients of a refused poll would
+    /// reconnect.
     pub fn around<S: Endpoint>(&self, mut inner: S) -> impl Endpoint + use<S> {
         let this = self.clone();
         service_fn(move |request: Request| {

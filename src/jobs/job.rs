@@ -72,7 +72,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A failure to retry after the usual pause.
+    /// A failure after which the job is retried, with the usual pause.
     #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and strings by value")]
     pub fn retry(reason: impl ToString) -> Self {
         Self::Retry { reason: reason.to_string(), after: None }

@@ -38,7 +38,7 @@ pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<
     tx.execute(Query::InsertJobs, insert).await.map(drop)
 }
 
-/// Ends the pauses before the retries of the jobs of a lane.
+/// Makes all waiting jobs of a lane due immediately: ends their pauses before a retry.
 pub async fn make_due(tx: &mut Conn, lane: &str) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE jobs SET run_at = now()

@@ -119,7 +119,7 @@ impl Workers {
             let work = async move {
                 workers.attempt(&job, requested_at).await;
                 drop(slot);
-                // Another job may be waiting for this slot, or a later job of the same lane for the end of this job.
+                // Another job may be waiting for this slot, or a later job of the same lane may be waiting for this job to end.
                 queue.wake();
             };
             running.spawn(work.instrument(span));

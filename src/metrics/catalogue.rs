@@ -21,7 +21,7 @@ const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0
 const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// The largest bound is above the deadline of the calls that a request makes (4 s by default). The calls of a job may take up to 10 s.
 const PLATFORM_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
-/// For events without I/O up to events that open a terminal.
+/// The smallest bounds are for events without I/O, the largest for events that open a terminal.
 const EVENT_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0];
 const FANOUT_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 const SSR_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.025, 0.1, 0.5];

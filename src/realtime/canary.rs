@@ -1,4 +1,4 @@
-//! The canary: a message that this replica publishes every second. Every other replica replies to it. The replies show the
+//! The canary: a message that this replica publishes every second. All other replicas reply to it. The replies show the
 //! latency of events between replicas; the canary itself shows whether this replica can publish and receive at all.
 
 use std::collections::HashMap;

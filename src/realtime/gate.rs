@@ -51,7 +51,7 @@ pub async fn admit(State(realtime): State<Realtime>, network: ClientNetwork, mut
     }
     let hang_up = request.extensions().get::<HangUp>().cloned();
     let response = next.run(request).await;
-    // After any other answer, the connection is not the socket's: the edge may send the requests of other clients over it.
+    // Only after 101 does the connection belong to the socket. After any other status, the edge may send requests of other clients over it.
     if let (Some(sid), Some(hang_up), StatusCode::SWITCHING_PROTOCOLS) = (sid, hang_up, response.status()) {
         upgraded.note(sid, hang_up);
     }
@@ -67,8 +67,8 @@ fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -
         // The library answers an invalid `sid` with an error.
         return Ok(sid.parse().ok());
     }
-    // A request without a `sid` opens a connection. The library keeps the request, and so the permit, as long as the connection. It
-    // ignores a second `=` and the text after it.
+    // A request without a `sid` opens a connection. The library keeps the request, and so the permit, as long as the connection. In the
+    // value of `transport`, the library ignores a further `=` and the text after it.
     let is_polling = parameter("transport").is_some_and(|transport| transport.split('=').next() == Some("polling"));
     let permit = limits.networks.take(&network, config.sockets_per_address).ok_or_else(|| {
         metrics.rate_limited.increment(Limiter::SocketConnections);

@@ -1,4 +1,4 @@
-//! The queued events of one socket. One task handles them in order, one at a time. The task exists only while events are
+//! The queued events of one socket. A task, the worker, handles them in order, one at a time. The worker exists only while events are
 //! queued, because most sockets are idle.
 
 use std::collections::VecDeque;

@@ -130,7 +130,7 @@ async fn an_emptied_redis_or_one_with_wrong_data_affects_no_request() {
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", fixture.proxied.stores.prefix())).query_async(&mut redis).await.unwrap();
     assert!(!keys.is_empty());
     for key in &keys {
-        // The key is no longer a string, so Redis rejects the `GET` of the cache.
+        // The key is no longer a string, so Redis rejects the `SET … NX GET` with which the cache stores an entry.
         redis::pipe().del(key).lpush(key, "x").query_async::<()>(&mut redis).await.unwrap();
     }
     let before = fixture.proxied.settled().await;

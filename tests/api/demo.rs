@@ -1,4 +1,4 @@
-//! `vitrine seed`: the demo data in the showcase, how often it is added, and where it is refused.
+//! `vitrine seed`: the demo data in the showcase, a second run, a run after an interrupted one, and the refusal in production.
 
 use std::process::Output;
 
@@ -94,7 +94,7 @@ async fn production_refuses_demo_data() {
     assert!(!output.status.success());
     assert!(output_text(&output).contains("demo data is refused in production"), "{}", output_text(&output));
     for off in [&["--environment=production", "--unless-production"][..], &["--demo-data=off"]] {
-        line(&seeded(&app.stores, off), "demo data is off, nothing changed");
+        line(&seeded(&app.stores, off), "no demo data in this environment, nothing changed");
     }
     assert_eq!(app.stores.contents().await, before);
 }

@@ -290,7 +290,7 @@ async fn no_container_is_created_without_the_network_of_its_namespace() {
     for (answers, message) in [
         (
             vec![("GET /networks/", 200, json!({ "Internal": false }))],
-            "the engine refused the call: the network of this namespace is not internal, so Vitrine did not create it",
+            "the engine refused the call: the network of this namespace is not internal: another program created it",
         ),
         (
             vec![("GET /networks/", 404, json!({})), ("POST /networks/", 404, json!({}))],

@@ -104,7 +104,7 @@ async fn an_environment_that_is_being_deleted_accepts_only_another_deletion() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
-    // Without a job, the deletion does not end.
+    // This deletion never ends, because no job carries it out.
     app.stores.execute("UPDATE environments SET status = 'deleting'").await;
     let rows = app.stores.contents().await;
     assert_eq!(studio.delete(&id).await.expect(202).json()["status"], "deleting");

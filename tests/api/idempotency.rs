@@ -60,7 +60,7 @@ async fn a_refused_request_does_not_use_its_key_up() {
 }
 
 #[tokio::test]
-async fn fifty_concurrent_requests_have_one_effect_and_get_its_response_or_a_409() {
+async fn fifty_concurrent_requests_have_one_effect_and_get_the_same_response_or_a_409() {
     let stores = Stores::new().await;
     // Fifty requests share the ten connections of two replicas. On a busy machine, some requests wait for more than a second.
     let patient = ["--database-acquire-timeout=15s", "--database-statement-timeout=15s"];

@@ -245,7 +245,7 @@ async fn a_return_address_that_is_no_path_of_this_service_is_refused() {
         assert!(answer.header("set-cookie").is_empty());
         answer.problem(400, "return_to_refused");
     }
-    // Otherwise clients could make the alert on failed sign-ins fire.
+    // A refused return address is not counted as an OAuth operation. Otherwise clients could make the alert on failed sign-ins fire.
     assert_eq!(scene.app.settled().await.since(&before, "oauth_operations_total", &[]), 0.0);
     // The return address comes from the sealed cookie, never from a parameter of the callback.
     let mut browser = Browser::new();

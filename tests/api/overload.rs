@@ -10,7 +10,7 @@ use crate::support::{Ask, Edge, TestApp, eventually, when};
 /// The header in which the edge reports when it passed the request on.
 const STARTED: &str = "x-request-start";
 
-/// A request that the edge passed on so long ago.
+/// Adds the header as if the edge had passed the request on `wait` ago.
 fn after(wait: Duration, request: RequestBuilder) -> RequestBuilder {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().checked_sub(wait).unwrap();
     request.header(STARTED, started.as_millis().to_string())
@@ -35,7 +35,7 @@ async fn late_requests_are_refused_before_any_work_is_done_once_lateness_lasts()
 
     let account = json!({ "email": "late@example.com", "password": "a long pass phrase", "display_name": "Late" });
     late(app.post("/api/auth/register").json(&account)).answer().await.expect(503);
-    // Only late requests are refused, and only those that are more than probes, assets or transports of Socket.IO.
+    // Requests that are not late are served. Late probes, scrapes and Socket.IO requests are served, too.
     after(Duration::ZERO, app.post("/api/auth/register").json(&account)).answer().await.expect(201);
     app.get("/api/showcase").answer().await.expect(200);
     for path in ["/health", "/health/live", "/health/ready", "/metrics", "/socket.io/?EIO=4&transport=polling"] {

@@ -213,7 +213,7 @@ async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
 }
 
 #[tokio::test]
-async fn writes_that_another_site_makes_a_browser_send_are_refused() {
+async fn cross_site_writes_are_refused() {
     let app = TestApp::with(&["--public-url=https://vitrine.example"]).await;
     app.register("ada@example.com").await.expect(201);
     let login = app.login("ada@example.com", PASSWORD).await.expect(200);

@@ -273,7 +273,7 @@ async fn a_second_websocket_of_a_socket_does_not_protect_the_first_one_from_the_
         assert_eq!(second.next().await, Received::End);
     }
     fixture.app.post("/api/auth/logout").bearer_auth(&fixture.eve.token).answer().await.expect(204);
-    for (name, mut socket) in [("begun", begun), ("upgraded", upgraded)] {
+    for (name, mut socket) in [("direct", begun), ("upgraded", upgraded)] {
         tokio::time::timeout(CLOSE_LIMIT, socket.closed()).await.unwrap_or_else(|_| panic!("the {name} websocket is still open"));
     }
     fixture.assert_unharmed().await;

@@ -169,8 +169,8 @@ async fn the_log_of_a_deleted_environment_is_no_longer_read() {
     eventually("the log is read", async || when(reads().await > before)).await;
     studio.delete(&id).await.expect(202);
     ada.until("env:status", |status| status["status"] == "deleted").await;
-    // While a client is subscribed to a log, the replica reads new lines at least every second. It also looks for logs to follow once a
-    // second (a poll). Five polls without a read therefore show that no reader is left.
+    // While a client is subscribed to a log, the replica reads new lines at least every second. Once a second, the replica also polls for
+    // logs that it can follow. Five polls without a read therefore show that no reader is left.
     let polls = async || app.scrape().await.get("db_queries_total", &[("operation", "update"), ("table", "log_streams")]);
     eventually("no reader is left", async || {
         let (read, polled) = (reads().await, polls().await);

@@ -55,13 +55,13 @@ fn clients_of_other_services_stay_in_platforms_and_oauth() {
 }
 
 #[test]
-fn the_rules_of_features_know_no_http_framework() {
+fn the_layers_below_the_routes_know_no_http_framework() {
     let rules = ["model.rs", "store.rs", "service.rs", "events.rs", "limits.rs", "device.rs"];
     assert_none(&mentions(&["axum::", "axum_extra::"], |path| !(path.starts_with("features/") && rules.contains(&file_name(path)))));
 }
 
 #[test]
-fn the_rules_of_features_and_the_modules_below_them_know_no_http() {
+fn the_layers_below_the_routes_and_the_modules_below_them_know_no_http() {
     let rules = ["model.rs", "store.rs", "service.rs", "events.rs", "limits.rs", "device.rs"];
     let folders = ["db/", "cache/", "jobs/", "platforms/", "domain/"];
     assert_none(&mentions(&["crate::http"], |path| {

@@ -49,8 +49,8 @@ fn every_alert_has_a_test_where_it_fires_and_one_where_it_does_not() {
     }
 }
 
-/// The variants of alerts: a name, and the values of the labels in which rules of that name differ. The labels of a burn rate's windows do
-/// not count: the two burn rates of a severity notify the same receivers for the same reason.
+/// The variants of alerts. Several rules may have the same name: a variant is this name with the values of the labels that distinguish the
+/// rules. The labels of a burn rate's windows do not count: the two burn rates of a severity notify the same receivers for the same reason.
 fn variants(rules: &[Value]) -> BTreeSet<(String, BTreeSet<String>)> {
     let name = |rule: &Value| rule["alert"].as_str().unwrap().to_owned();
     let labels = |rule: &Value| -> BTreeMap<String, String> {

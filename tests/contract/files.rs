@@ -15,7 +15,7 @@ pub fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The files of a folder with this extension, sorted; fails if there are none.
+/// The files with this extension in a folder, sorted; fails if there are none.
 pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let found = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = found.filter(|path| path.extension().is_some_and(|end| end == extension)).collect();

@@ -1,6 +1,6 @@
-//! Metrics in expressions: every metric that rules, dashboards, runbooks and documents query must exist, with the labels, values and
-//! buckets in the expression. For metrics of other programs, the tests check only the prefix of the name; for recorded series, only the
-//! name.
+//! Metrics in the expressions of rules, dashboards, runbooks and documents: each metric must exist, with the labels, values and
+//! buckets that the expression names. For metrics of other programs, the tests check only the prefix of the name; for recorded series,
+//! only the name.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -10,7 +10,7 @@ use crate::yaml::indent;
 /// With a shorter interval, a scrape costs more than its samples are worth.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 const LEAST_WAIT: Duration = Duration::from_secs(1);
-/// A rate needs two samples. Four scrape intervals have them even when a scrape is late.
+/// A rate needs two samples. A window of four scrape intervals contains two samples even when a scrape is late.
 const SCRAPES_IN_A_WINDOW: u32 = 4;
 
 /// The speed of the monitoring, and the scrape interval that follows from it.

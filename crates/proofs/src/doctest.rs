@@ -1,7 +1,7 @@
-//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work as written. Programs,
-//! requests, and the one-line requests of the runbooks run against a whole stack. Queries run in Prometheus and Postgres. Verbs of xtask,
-//! commands of Compose, settings, quoted source and data are checked without being run. Everything else, except drawings, is listed with a
-//! reason.
+//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work as written. The proof runs their programs
+//! and requests, and the one-line requests of the runbooks, against a whole stack. It runs queries in Prometheus and Postgres. It checks
+//! verbs of xtask, commands of Compose, settings, quoted source and data without running them. Everything else, except drawings, is listed
+//! with a reason.
 //!
 //! `doctest/documents` reads the snippets, and `doctest/fate` decides which are run, checked or listed. `doctest/shell` runs them, and
 //! `doctest/checks` checks them.

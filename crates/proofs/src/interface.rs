@@ -1,6 +1,6 @@
-//! Tests the service against its OpenAPI description, through the edge. Schemathesis generates valid and invalid requests from the
-//! description, alone and in chains, and checks every response against the description. `tests/interface/schemathesis.toml` lists the
-//! expected responses that a description cannot express.
+//! Tests the service against its OpenAPI description, through the edge. Schemathesis generates valid and invalid requests, alone
+//! and in chains, from the description, and checks every response against the description. `tests/interface/schemathesis.toml` lists
+//! the expected responses that a description cannot express.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
 //! Runs the Rust tests, the doc tests and the browser tests, and checks the configuration of Prometheus, Alertmanager and Caddy.
-//! Formatting, lints and, except for the browser tests, the proofs on a whole stack belong to `ci`.
+//! Of these, only the browser tests start a whole stack. Formatting, lints and other proofs on a whole stack belong to `ci`.
 
 use std::env;
 use std::ffi::OsString;

@@ -139,7 +139,7 @@ impl Accounts {
     /// Counts a redirect to a platform or a return from it. Neither requires an account, so their rate is limited.
     ///
     /// # Errors
-    /// `Throttled` when there are too many.
+    /// `Throttled` when the client's network has made too many of these requests.
     pub async fn take_platform_visit(&self, caller: &Caller) -> Result<(), AccountError> {
         Ok(self.0.attempts.take_platform_visit(caller.network).await?)
     }

@@ -1,4 +1,4 @@
-//! An environment with its contents, for its page: one permission check, and one connection to read all contents.
+//! Reads an environment and its contents for the environment's page, with one permission check and one connection for all contents.
 
 use uuid::Uuid;
 
@@ -19,8 +19,8 @@ pub struct Overview {
 }
 
 impl Environments {
-    /// Reads an environment, its active sessions and its `newest` newest ones, all of its extensions and the last `lines` lines of its log,
-    /// if the user may read the environment.
+    /// Reads an environment and its contents, if the user may read it. The contents are the active sessions and the last `newest` sessions,
+    /// all extensions, and the last `lines` lines of the log.
     pub(crate) async fn overview(&self, user: &User, id: Uuid, newest: i64, lines: i64) -> Result<Overview, EnvironmentError> {
         let environment = self.read(user, id).await?;
         let mut conn = self.parts().db.acquire().await?;

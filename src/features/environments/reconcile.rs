@@ -1,6 +1,6 @@
 //! The handler of the reconcile job. It compares the database with the driver, corrects statuses that do not match the container, and
-//! removes containers without an environment. The leader enqueues the job every few seconds; any replica enqueues it when the output of an
-//! environment that should run has ended.
+//! removes containers without an environment. The replica that works for the fleet (`src/fleet.rs`) enqueues the job every few seconds;
+//! any replica enqueues it when the output of an environment that should run has ended.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ impl Handler for Reconcile {
         // The two lists are not one snapshot: `correct` and `remove_orphan` check each difference again before they act.
         let containers = match engine.list().await {
             Ok(containers) => containers,
-            // No retry is needed: readiness reports the driver's failure, and the leader soon enqueues the job again.
+            // No retry is needed: readiness reports the driver's failure, and the job is soon enqueued again.
             Err(DriverError::Unavailable(_) | DriverError::Timeout) => return Ok(()),
             Err(error) => return Err(error.into()),
         };

@@ -1,4 +1,4 @@
-//! The HTTP routes of faults: `/api/faults*`. They exist only where `FAULTS` is on, and only for admins.
+//! The HTTP routes of faults: `/api/faults*`. They exist only where `FAULTS` is on, and only admins may use them.
 
 use axum::Json;
 use axum::extract::FromRequestParts;

@@ -48,7 +48,7 @@ impl Handler for DeliverPost {
 
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
-        // Above the maximum, `reason` only says that the last attempt did not finish, usually because a replica died. A stored reason of
+        // Above `MAX_ATTEMPTS`, `reason` only says that the last attempt did not finish, usually because a replica died. A stored reason of
         // an earlier attempt says more, so it is kept.
         let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
         if let Some((author, reason)) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {

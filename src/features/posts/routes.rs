@@ -124,8 +124,8 @@ async fn list(
 struct CreatePost {
     /// Identifier of a published project. A link to the project becomes the last line of the post.
     project_id: Uuid,
-    /// Text of the post. Each platform has its own limit for text and link, and its own way to count characters: `mastodon` 500, `x` 280,
-    /// `linkedin` 3000.
+    /// Text of the post. Each platform counts characters in its own way and has its own limit for text and link together: `mastodon` 500,
+    /// `x` 280, `linkedin` 3000.
     #[schema(schema_with = Text::schema)]
     text: String,
     /// Platforms to post on. The user must have linked an account of each platform.

@@ -58,7 +58,7 @@ pub struct Handles {
     pub metrics: Metrics,
     routes: HashMap<Box<str>, Route>,
     other: Route,
-    /// Counts all requests, because the service cannot read its own series.
+    /// Counts all requests for the replica's heartbeat, because the service cannot read its own series.
     pub answered: Arc<AtomicU64>,
 }
 

@@ -18,7 +18,7 @@ use vitrine::{router, telemetry};
 use super::answer::Ask;
 use super::{Raw, Scrape, Stores, eventually, when};
 
-/// Time limit for each request of [`TestApp`] and for its shutdown, so that a hang fails the test.
+/// Time limit for each request of [`TestApp`] and for its shutdown: a test fails when the application hangs.
 const HANG: Duration = Duration::from_secs(30);
 
 /// A running application.

@@ -173,8 +173,8 @@ impl DriverFixture {
         Scrape::parse(&self.exporter.render())
     }
 
-    /// The growth of `docker_operations_total`, by `operation status`. Asserts that each operation has as many measured durations as
-    /// counted calls.
+    /// The growth of `docker_operations_total` since `before`, with keys such as `create success`. Asserts that each operation has as many
+    /// measured durations as counted calls.
     pub fn calls_since(&self, before: &Scrape) -> BTreeMap<String, f64> {
         let now = self.scrape();
         let driver = self.config.environment_driver.name();

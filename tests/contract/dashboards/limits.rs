@@ -1,4 +1,4 @@
-//! Panels whose alert limits a quantile: the limit of the alert must be a threshold of the panel.
+//! Panels that link to the runbook of an alert on a quantile: the limit of the alert must be a threshold of the panel.
 
 use std::collections::BTreeMap;
 

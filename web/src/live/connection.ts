@@ -9,7 +9,7 @@ const texts: Readonly<Record<State, string>> = {
   moving: 'This replica is shutting down. Switching to another one …',
 };
 
-/** Shows the state of the connection. `why` is the error message of a failed attempt to connect; the service sends a code. */
+/** Shows the state of the connection. `why` is the error message of a failed attempt to connect: a code if the service refused it. */
 export function showConnection(state: State, why?: string): void {
   const text = why === 'too_many_connections' ? 'Too many connections for your account. Reconnecting …' : texts[state];
   for (const line of all('[data-connection]')) {

@@ -15,7 +15,8 @@ pub struct Args {
     /// Measure at most a tenth of the rows, sockets and requests, in shorter rounds; leaves docs/PERFORMANCE.md unchanged.
     #[arg(long)]
     quick: bool,
-    /// Number of rounds; each measures every amount once. Default: 5, or 1 with --quick. Fewer than 3 leave docs/PERFORMANCE.md unchanged.
+    /// Number of rounds; each measures every amount once, but `requests` has a single round. Default: 5, or 1 with --quick. Fewer than 3
+    /// leave docs/PERFORMANCE.md unchanged.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8))]
     rounds: Option<u32>,
     /// Measure only these subjects (edge, scrape, rows, sockets, requests); leaves docs/PERFORMANCE.md unchanged.

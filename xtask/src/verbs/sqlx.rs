@@ -62,8 +62,8 @@ fn generate() -> Result<Files> {
     migrate(&postgres.url)?;
     let queries = folder.path().join("queries");
     paths::ensure(&queries)?;
-    // sqlx's macros run only when the library is compiled. A cfg value that no earlier compilation had makes cargo compile the library
-    // again, but no dependency.
+    // sqlx's macros run only when the library is compiled. The cfg value differs from that of every earlier compilation, so cargo compiles
+    // the library again, but no dependency.
     let moment = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     ensure!(
         run_task(

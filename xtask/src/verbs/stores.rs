@@ -22,7 +22,7 @@ pub struct Args {
     /// Start the stores in the background. If they already run there, only print their URLs.
     #[arg(long, conflicts_with = "stop")]
     detach: bool,
-    /// Stop the stores in the background.
+    /// Stop the background stores.
     #[arg(long)]
     stop: bool,
 }

@@ -30,7 +30,7 @@ enum Environments {
 
 /// Start the whole stack as local processes, on the ports of Compose.
 ///
-/// Ctrl-C stops it. Its data is in `.stack/`. The showcase gets demo projects, unless `DEMO_DATA=off`, and k6 sends
+/// Ctrl-C stops it. Its data is in `.stack/`. Without `--production`, the showcase gets demo projects, unless `DEMO_DATA=off`, and k6 sends
 /// about one request per second, unless `DEMO_TRAFFIC=off`.
 #[derive(clap::Args)]
 pub struct Args {

@@ -16,7 +16,8 @@ pub struct User {
     pub gid: u32,
 }
 
-/// A command in its own process group, optionally as another user. `stop`, SIGINT or SIGTERM, is the signal that it gets when xtask dies.
+/// A command in its own process group, optionally as another user. When xtask dies, the program gets the signal
+/// `stop`: SIGINT or SIGTERM.
 pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> Command {
     let mut command = Command::new("setpriv");
     let name = if stop == Signal::INT { "INT" } else { "TERM" };

@@ -1,4 +1,4 @@
-//! What `up` adds to a stack, so that a developer sees something at once: demo projects in the showcase, and gentle traffic. A stack that a
+//! Demo projects in the showcase, and gentle traffic. `up` adds both to a stack, so that a developer sees something at once. A stack that a
 //! proof starts has neither.
 
 use std::time::Duration;

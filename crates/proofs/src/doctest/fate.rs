@@ -34,7 +34,7 @@ pub const LISTED: [(&str, &str); 17] = [
     ("ssh -L ", "the option of a command, not a command"),
     ("sysctl ", "a setting of the machine"),
     ("vitrine config", "tests/api/config.rs runs it"),
-    ("vitrine seed", "tests/api/demo.rs calls what it runs"),
+    ("vitrine seed", "tests/api/demo.rs runs it"),
     ("new=$(openssl ", "its result is used by a command of Compose"),
     ("edit '", "calls a function of its block, which needs Compose"),
     ("write_secret ", "calls a function of its block, which needs Compose"),

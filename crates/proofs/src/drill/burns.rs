@@ -1,6 +1,6 @@
 //! Error budgets that burn four to five times too fast: enough for a ticket (a warning), too little for a page (a critical alert). Ticket
 //! alerts look back over one and three days, so these drills run before anything else fails. Only [`SIGN_INS`] burns a budget fast enough
-//! for a page, because no other drill raises that critical alert.
+//! for a page: it raises the critical alert of sign-ins, which no other drill raises.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +68,7 @@ pub const LATENESS: Drill = Drill {
     },
 };
 
-/// The request mix of [`small_shares`] repeats after this many requests, so the shares are the same however fast the machine sends them.
+/// The request mix of [`small_shares`] repeats after this many requests, so the shares do not depend on the rate of requests.
 const CYCLE: u32 = 200;
 /// No other drill traffic uses this route.
 const SLOW_ROUTE: &str = "/api/oauth/platforms";

@@ -83,7 +83,7 @@ fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
         let values: Vec<_> = values.collect();
         let named: Vec<_> = rules.iter().filter(|rule| rule["name"] == name).collect();
         // Several rules may have this name. The alert's rule is the one whose labels have the most of the values in the key
-        // (`Name:value:…`). A value that no rule has belongs to a label that the query adds.
+        // (`Name:value:…`). A value that no rule has belongs to a label that the rule's expression adds.
         let rule = named.iter().max_by_key(|rule| values.iter().filter(|value| has(&rule["labels"], value)).count());
         let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
         let times = drill.times;

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_that_are_not_evaluated_fail_the_proof() {
+    fn the_proof_fails_if_rules_are_not_evaluated_or_an_evaluation_fails() {
         let counts = |http: u32, slo: u32, failed: u32| {
             Evaluations::read(&format!(
                 "# TYPE prometheus_rule_evaluations_total counter\n\

@@ -8,7 +8,7 @@ use rustix::process::{Signal, kill_process};
 use super::traffic::Traffic;
 use super::{Drill, ends};
 
-/// Long enough for a scrape.
+/// How long each restarted replica runs before the next kill: long enough for a scrape.
 const UP: Duration = Duration::from_secs(2);
 
 /// A replica is killed, comes back, and is killed again.

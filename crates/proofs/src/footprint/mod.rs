@@ -21,7 +21,7 @@ use crate::load::{self, Load, Profile};
 use crate::machine::{TICKS_PER_SECOND, cpu_ticks, shared_out_kib};
 
 const KIB_PER_MIB: f64 = 1024.0;
-/// Number of additional connections that take Postgres over its limit in the counter-proof.
+/// Number of connections that `counter_proof` opens, so that Postgres exceeds its memory limit.
 const HELD: u16 = 150;
 /// Time for these connections to open.
 const HOLD: Duration = Duration::from_secs(4);

@@ -1,4 +1,5 @@
-//! The cost of one unit of work at growing amounts of work. Only ratios of one run are judged and shown.
+//! A figure, such as the CPU time of one unit of work, at growing amounts of work. Only ratios of figures from the same run are judged and
+//! shown.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use devstack::report::Outcome;
 pub struct Curve {
     /// The measured figure in words, such as "CPU of a job" or "open files".
     pub what: String,
-    /// What grows, in the plural.
+    /// The unit in which amounts are counted, as a plural noun, such as "rows".
     pub unit: &'static str,
     /// The largest allowed growth.
     pub limit: f64,

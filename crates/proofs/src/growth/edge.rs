@@ -18,8 +18,8 @@ const CONNECTIONS: u32 = 32;
 /// Projects on the measured page.
 const PROJECTS: u32 = 20;
 
-/// Measures the CPU time that all processes of the stack together, such as the edge, the replicas and the stores, use per request. Each
-/// round starts one stack for each number of replicas.
+/// Measures the CPU time per request: the sum over all processes of the stack, such as the edge, the replicas and the stores. Each round
+/// starts one stack for each number of replicas.
 pub fn measure(setup: &mut Setup<'_>) -> Result<Curve> {
     let mut curve = Curve::new("CPU of a request through the edge", "replicas", LIMIT);
     for round in 1..=setup.rounds {

@@ -28,7 +28,7 @@ const ROUNDS_TO_WRITE: u32 = 3;
 pub struct Options {
     /// Whether to measure at most a tenth of the rows, sockets and requests, in shorter rounds.
     pub quick: bool,
-    /// Number of rounds; each measures every amount once. Default: 5, or 1 with `quick`.
+    /// Number of rounds; each measures every amount once, but `requests` has a single round. Default: 5, or 1 with `quick`.
     pub rounds: Option<u32>,
     /// The subjects: edge, scrape, rows, sockets, requests; all of them if empty.
     pub only: Vec<String>,

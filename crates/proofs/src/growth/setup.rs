@@ -1,4 +1,5 @@
-//! The resources that the subjects share: stores, the measured program, the load and the meter.
+//! The resources that the measurements of all subjects, such as rows or sockets, share: stores, the measured program, the load and the
+//! meter.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -114,7 +114,8 @@ pub const CELLS: &[Cell] = &[
         live: OK,
         ready: UNREADY,
         edge: Edge::Unavailable,
-        // The exporter tries to connect for longer than Prometheus waits here. In production, Prometheus waits 10 s and reads `pg_up` 0.
+        // Here, the scrape times out while the exporter still tries to connect, so `up` is 0. In production, Prometheus waits 10 s and
+        // reads a `pg_up` of 0.
         down: &["up{job=\"postgres\"}"],
         recovery: RESTART,
     },

@@ -16,7 +16,7 @@ const END: &str = "<!-- /health-matrix -->\n";
 /// Measurements during a fault and after it.
 pub struct Measured {
     pub cell: &'static Cell,
-    /// Duration of the slowest request through the edge while the reports were as expected.
+    /// Duration of the slowest request through the edge while the probes, the edge and the monitoring reported the fault as expected.
     pub slowest: Duration,
     /// Time from the start of the repair until the service was healthy.
     pub recovery: Duration,

@@ -1,4 +1,4 @@
-//! Compares the reports with a cell of the table.
+//! Compares the reports of the probes, the edge and the monitoring with the expected ones: a cell of the table in `cells`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -35,7 +35,7 @@ const REPORT_LIMIT: Duration = Duration::from_secs(75);
 const HOLD: Duration = Duration::from_secs(3);
 /// Time limit from the recovery until the alerts have resolved. Without this wait, they would count for the next fault.
 const QUIET_LIMIT: Duration = Duration::from_mins(2);
-/// Time limit from the fault of the counter-proof to the wrong report, which normally comes within two seconds.
+/// Time limit in `counter_proof` from the fault until the comparison finds the unready replica, normally within two seconds.
 const COUNTER_LIMIT: Duration = Duration::from_secs(6);
 
 /// The tools that the proof needs.

@@ -35,7 +35,7 @@ pub enum Disturbance {
 }
 
 impl Disturbance {
-    /// The name of its step.
+    /// The name of the disturbance's step in the report.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::RollingRestart => "every replica is replaced",
@@ -49,7 +49,7 @@ impl Disturbance {
         self != Self::PostgresRestart
     }
 
-    /// Causes it.
+    /// Causes the disturbance.
     pub(super) fn cause(self, stack: &mut Stack) -> Result<Outcome> {
         match self {
             Self::RollingRestart => {

@@ -62,7 +62,7 @@ impl Target {
     }
 }
 
-/// Whether an edge, by an address that [`nearby`] accepts, is the one at these ports of this machine.
+/// Whether `edge`, a URL that [`nearby`] accepts, is the URL of the edge that listens on these ports of this machine.
 fn is_of(ports: &Ports, edge: &str) -> bool {
     let Ok((host, port)) = parts(edge) else { return false };
     let (port, by_port) = match edge.strip_prefix("https://") {
@@ -78,7 +78,7 @@ fn ensure_up(edge: &str) -> Result<()> {
     Ok(())
 }
 
-/// The URL of an edge, if it is on this machine or names a container: load must never reach a service of third parties.
+/// Returns the URL, if its host is this machine or the name of a container: load must never reach a service of third parties.
 /// `load/lib/settings.js` has the same rule.
 pub fn nearby(url: &str) -> Result<String> {
     let (host, _) = parts(url)?;

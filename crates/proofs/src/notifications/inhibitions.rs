@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 /// Time limit for Alertmanager to start, and then to inhibit the alerts.
 const LIMIT: Duration = Duration::from_secs(20);
 const FAR_FUTURE: &str = "2100-01-01T00:00:00Z";
-/// The label that identifies an alert by the number of its pair and its side.
+/// The label that identifies an alert: the number of its pair, and whether the alert is the source or the target.
 const MARK: &str = "tried_as";
 
 type Labels = BTreeMap<String, String>;

@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 
 use super::receivers::{Notification, Receivers};
 
-/// At this speed, groups wait for a second, and only Watchdog repeats within half a minute.
+/// At this speed, Alertmanager waits for at most a second before it notifies of a new group of alerts. Within half a minute, it repeats
+/// only the notifications of Watchdog.
 const SPEED: u32 = 60;
 const LIMIT: Duration = Duration::from_mins(1);
 

@@ -1,5 +1,5 @@
-//! Causes that move panels. Most of them are drills; the others raise no alert, or would take longer as a drill. `typescript` writes their
-//! names for the dashboards' sources; each panel's cause is in `monitoring/grafana/causes.json`.
+//! Causes that make panels react. Most of them are drills; the others raise no alert, or would take longer as a drill. `typescript` writes
+//! the names of the causes for the dashboards' sources; each panel's cause is in `monitoring/grafana/causes.json`.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;

@@ -159,8 +159,8 @@ fn check_metrics(client: &Client, running: &Running, name: Name) -> Result<()> {
 }
 
 impl Answers {
-    /// Fails at the first response that differs from the reference: the responses of the first target that gave the expected ones. A target
-    /// with fewer routes has fewer requests to compare.
+    /// Fails at the first response that differs from the reference: the responses of the first target for which [`ask`] succeeded. A
+    /// target with fewer routes has fewer requests to compare.
     pub fn compare(&self, name: Name, reference: &Self) -> Result<()> {
         for (here, there) in self.0.iter().zip(&reference.0) {
             ensure!(here == there, "{name} and the reference differ in the response to {}:\n  {here:?}\n  {there:?}", here.question);

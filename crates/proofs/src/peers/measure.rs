@@ -39,7 +39,7 @@ pub struct Resources<'a> {
     pub sockets: u32,
 }
 
-/// CPU ticks used up to a moment.
+/// Totals of the used CPU ticks, read at one moment.
 struct Usage {
     at: Instant,
     server: u64,

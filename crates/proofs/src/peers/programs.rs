@@ -1,4 +1,5 @@
-//! Provides the programs that a comparison measures. It builds Vitrine and the axum peers, or uses a given program; Node.js runs Fastify.
+//! Provides the programs that a comparison measures: the axum peers (always built), Vitrine (built, or a given program), and
+//! Fastify (a script that Node.js runs).
 
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Checks an answer of the API, and limits the time of an operation.
+//! Checks answers of the API, and defines the time limit of an operation.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use devstack::http::Answer;
 use serde_json::Value;
 
-/// Longer than the five attempts that a job may need on a busy machine.
+/// Time limit of an operation. It is longer than the five attempts that a job may need on a busy machine.
 pub const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// The body of an answer that must have this status.

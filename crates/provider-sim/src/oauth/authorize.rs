@@ -21,7 +21,7 @@ use crate::provider::Provider;
 
 /// Length of a SHA-256 in base64url without padding (RFC 7636, 4.2).
 const CHALLENGE_LENGTH: usize = 43;
-/// The parameters of the request that the consent form submits again.
+/// The request parameters that the consent form submits again.
 const HANDED_ON: [&str; 8] =
     ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"];
 

@@ -175,7 +175,7 @@ async fn a_revoked_token_is_refused_and_a_revoked_refresh_token_ends_its_family(
 }
 
 #[tokio::test]
-async fn an_access_token_expires_after_the_lifetime_in_the_knob() {
+async fn an_access_token_expires_after_the_configured_lifetime() {
     let stage = Stage::start().await;
     stage.turn(Platform::Google, json!({ "token_s": 0 })).await;
     let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Google)).await;

@@ -65,7 +65,7 @@ fn of_window(window: &str) -> Result<Test> {
     })
 }
 
-/// The rules on the present, and the rules on the period of 30 days when it has only one sample.
+/// Tests the rules about the present, and the rules about the period of 30 days. In this test, the period has only one sample.
 fn of_now() -> Result<Test> {
     let input = [
         (ERRORS, "busy", "1"),

@@ -118,7 +118,7 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Errors by route and status',
         description:
-          'The ten highest rates of error responses by route and status, and the rate of requests whose client disconnected early, per minute. Good: no 5xx, few disconnects.',
+          'The ten highest rates of errors by route and status (499 is a client that disconnected), and the rate of all requests whose client disconnected early, per minute. Good: no 5xx, few disconnects.',
         unit: 'opm',
         query: {
           '{{status}} {{route}}': orNone(top(10, perMinute(sum(rate(requests('api_errors_total')), 'route', 'status'))), 'status'),

@@ -18,7 +18,7 @@ const free = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node
 const replicas = sum(from('backend', 'process_resident_memory_bytes'));
 
 const notifications = alertmanager('alertmanager_notifications_total');
-/** Integrations with at least one notification: Alertmanager exposes a counter for every integration that it supports. */
+/** Selects integrations with at least one notification, because Alertmanager also exposes a counter for each unused integration. */
 const used = `(${sum(inShownTime(notifications), 'integration')} > 0)`;
 
 export const infrastructureSlo = dashboard('infrastructure-slo', {

@@ -37,7 +37,7 @@ impl Environments {
 
     /// Requests the removal of an extension. If the environment does not run, its next start removes the extension. An extension is
     /// removed even if it is not marked as installed: a failed, withdrawn or unfinished installation may have left it in the container.
-    /// Removing an absent extension does no harm.
+    /// Removing an extension that is not in the container does no harm.
     pub(super) async fn unwant(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Install, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;

@@ -116,9 +116,9 @@ impl HeldClaim {
     }
 }
 
-/// Deletes a log's entries up to a number. The writer deletes only the entries that its own additions push out, and up to 100 older ones.
-/// Even older entries remain when `LOG_LINES_KEPT` has been lowered, or when Vitrine added more than 100 of its own lines while no replica
-/// followed the log.
+/// Deletes a log's entries up to number `last`. The writer deletes only the entries that its own additions push out, and up to 100 older
+/// ones. Even older entries remain when `LOG_LINES_KEPT` has been lowered, or when Vitrine added more than 100 of its own lines while no
+/// replica followed the log.
 async fn delete_up_to(db: Db, environment: Uuid, last: i64) {
     let delete_batch = async || store::remove(&mut db.acquire().await?, environment, last).await;
     while last > 0 && delete_batch().await.is_ok_and(|removed| removed == store::BITE.unsigned_abs()) {}

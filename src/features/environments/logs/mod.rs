@@ -2,8 +2,8 @@
 //!
 //! - One replica at a time follows the log of a running environment. The replica's *claim* on the log lasts ten seconds and is renewed
 //!   every second. If the replica dies, another one claims the log and continues at the stored position.
-//! - Lines of output, their numbers and the reader's position are committed in one transaction, only by the holder of the claim. The
-//!   death of a replica therefore loses no line and stores none twice.
+//! - Lines of output, their numbers and the reader's position are committed in one transaction, only by the holder of the claim. Therefore
+//!   no line is lost or stored twice when a replica dies.
 //! - Readers wait for the writer, and the writer for the database. The engine keeps unread output. An outage of the database therefore does
 //!   not fill Vitrine's memory, and loses no line unless a container writes more than the engine keeps (Docker: 20 to 30 MB).
 //! - Vitrine drops lines only when an environment writes more than `LOG_LINES_PER_SECOND` lines within one second of the engine's clock. A

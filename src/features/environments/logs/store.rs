@@ -166,8 +166,8 @@ pub struct Stream {
     pub last_seq: i64,
 }
 
-/// Locks these logs until the transaction ends, and returns their state. Locks each environment against deletion before its log, because a
-/// deletion locks in this order.
+/// Locks these logs until the transaction ends, and returns their state. First locks each environment against deletion, and then its log:
+/// a deletion locks in the same order.
 pub async fn lock(tx: &mut Conn, environments: &[Uuid]) -> Result<HashMap<Uuid, Stream>, StoreError> {
     let select = sqlx::query!(
         "SELECT s.environment_id, s.follower, s.position, s.last_seq FROM log_streams s JOIN environments e ON e.id = s.environment_id

@@ -64,7 +64,7 @@ pub async fn of_environment(conn: &mut Conn, environment: Uuid, page: PageReques
     conn.all(Query::SelectEnvSessions, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The active sessions of an environment and its newest ones, newest first.
+/// All active sessions of an environment, and its last `newest` sessions, active or closed. The newest session comes first.
 pub async fn active_and_newest(conn: &mut Conn, environment: Uuid, newest: i64) -> Result<Vec<Session>, StoreError> {
     let select = sqlx::query_as!(
         SessionRow,

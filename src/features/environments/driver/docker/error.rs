@@ -1,5 +1,5 @@
-//! Converts the engine's errors. The engine's own messages may contain paths, addresses and proxies of its machine, so they are logged for
-//! operators and never become part of an error.
+//! Converts the engine's errors. The engine's own messages may contain paths, addresses and proxies of its machine, so they never become
+//! part of an error. Operators find the messages of unexpected errors in the log.
 
 use std::error::Error as _;
 

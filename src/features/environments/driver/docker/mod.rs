@@ -92,7 +92,7 @@ impl Docker {
     async fn has_network(&self, client: &bollard::Docker) -> Result<bool, DriverError> {
         match client.inspect_network(&spec::network_name(&self.namespace), None).await {
             Ok(network) if network.internal == Some(true) => Ok(true),
-            Ok(_) => Err(DriverError::Refused("the network of this namespace is not internal, so Vitrine did not create it".to_owned())),
+            Ok(_) => Err(DriverError::Refused("the network of this namespace is not internal: another program created it".to_owned())),
             Err(error) if status(&error) == Some(404) => Ok(false),
             Err(error) => Err(error.into()),
         }

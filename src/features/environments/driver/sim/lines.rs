@@ -138,7 +138,7 @@ mod tests {
             assert!(all.len() > 5, "{all:?}");
             assert!(all.iter().all(|line| line.at >= STARTED && line.at <= STARTED + time::Duration::seconds(10)));
             for (n, line) in all.iter().enumerate() {
-                assert_eq!(read(source, environment, line.at).await, all[n..], "a line at exactly `since` is read");
+                assert_eq!(read(source, environment, line.at).await, all[n..], "a line at exactly `since` must be read");
                 assert_eq!(read(source, environment, line.at + time::Duration::nanoseconds(1)).await, all[n + 1..]);
             }
         }
