@@ -79,7 +79,7 @@ pub struct Config {
     /// Maximum time from the head of a request to the head of its response
     #[arg(long, env = "REQUEST_TIMEOUT", value_name = "REQUEST_TIMEOUT", default_value = "10s", value_parser = limit)]
     pub request_timeout: Duration,
-    /// Maximum time from the edge to the replica; late requests are refused once they have kept coming for a second; clocks must agree
+    /// Maximum time of a request from the edge to the replica, whose clocks must agree; after 1 s of late requests, they are refused
     #[arg(long, env = "QUEUE_LIMIT", value_name = "QUEUE_LIMIT", default_value = "150ms", value_parser = limit)]
     pub queue_limit: Duration,
     /// Maximum time for a client to send the head of a request; also the maximum time that a connection may be idle

@@ -1,4 +1,5 @@
-//! Drills: each alert fires on its cause, notifies its receiver, and resolves after the mitigation that its runbook names.
+//! Drills: each alert fires on its cause, notifies its receiver (if an Alertmanager is left to notify), and resolves after the mitigation
+//! that its runbook names.
 //!
 //! The files of drills are named after rule files (`http`, `database`, …); only `burns` is not: it has drills of the rule file `slo`.
 //! `schedule` defines the order of the drills and which of them run at the same time. The tools of drills are `test_stack` (the stack and

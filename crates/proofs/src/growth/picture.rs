@@ -69,7 +69,8 @@ pub fn draw(curves: &[Curve]) -> String {
     svg
 }
 
-/// For each amount of work: its ratio to the smallest amount, and the ratio of the costs of one unit.
+/// For each amount of work: the amount divided by the smallest amount, and the cost of one unit divided by that cost at the smallest
+/// amount.
 #[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52 of anything")]
 fn points(curve: &Curve) -> Vec<(f64, f64)> {
     let first = curve.amounts().next().unwrap_or(1) as f64;

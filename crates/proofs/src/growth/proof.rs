@@ -142,8 +142,8 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
 }
 
 fn measure(subject: Subject, setup: &mut Setup<'_>, cores: &Cores, amounts: &Amounts) -> Result<Vec<Curve>> {
-    // The subjects edge and scrape use all cores. The others measure a single replica on a core of its own, so this process and the load
-    // move to the other cores.
+    // The subjects edge and scrape use all cores. The others load one replica at a time, on a core that is reserved for replicas, so this
+    // process and the load move to the other cores.
     if !matches!(subject, Subject::Edge | Subject::Scrape) {
         cores.take_load_side()?;
     }

@@ -13,7 +13,7 @@ pub enum Kind {
     Duration,
     /// A quoted string.
     Text,
-    /// An operator or a bracket.
+    /// An operator, a bracket or a comma.
     Symbol,
 }
 
@@ -25,7 +25,7 @@ pub struct Token<'a> {
     pub text: &'a str,
     /// The index of its first byte.
     pub start: usize,
-    /// Whether it is between braces.
+    /// Whether the token is between braces; the opening brace counts, the closing one does not.
     pub in_braces: bool,
 }
 

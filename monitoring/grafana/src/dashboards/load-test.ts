@@ -14,7 +14,7 @@ import { instance, route } from '../variables.js';
 
 /** A metric of k6. Prometheus does not scrape k6: k6 pushes its metrics by remote write, and converts times to seconds. */
 const k6 = (metric: string, ...matchers: string[]) => `k6_${metric}{${matchers.join(', ')}}`;
-/** Matches series that belong to a scenario: excludes the setup before the first journey. */
+/** Matches series that belong to a scenario: excludes the setup before the first journey and the teardown after the last. */
 const IN_A_SCENARIO = 'scenario!=""';
 const latency = requests('http_request_duration_seconds');
 const hits = sum(rate(ours('cache_hits_total')));
@@ -114,7 +114,7 @@ export const loadTest = dashboard('load-test', {
       'k6 and service: traffic',
       timeSeries({
         title: 'Requests per second',
-        description: 'Requests as counted by k6, the edge and the replicas. Good: equal, except for WebSockets and other clients.',
+        description: 'Requests as counted by k6, the edge and the replicas. Good: equal, except for WebSockets, other clients, and requests of k6 to the simulated platforms.',
         unit: 'reqps',
         query: {
           k6: orZero(sum(rate(k6('http_reqs_total')))),
@@ -366,7 +366,7 @@ export const loadTest = dashboard('load-test', {
       timeSeries({
         title: 'Waiting',
         description:
-          'What requests wait for: the way from the edge, a worker, a database connection, the database. Good: milliseconds. The line that rises first shows what is saturated first.',
+          'Where requests wait: between the edge and the replica, for a worker, for a database connection, for the database. Good: milliseconds. The line that rises first shows what is saturated first.',
         unit: 's',
         query: {
           'edge p95': orZero(quantile(0.95, ours('http_queue_duration_seconds'))),
@@ -380,7 +380,7 @@ export const loadTest = dashboard('load-test', {
       timeSeries({
         title: 'Server errors',
         description:
-          'Responses with a 5xx status per minute, by status; `shed` are the 503 of requests that a replica refused because they came late. Good: 0.',
+          'Responses with a 5xx status per minute, by status; `shed` counts the 503 responses to requests that waited too long between the edge and the replica. Good: 0.',
         unit: 'opm',
         query: {
           shed: orZero(perMinute(sum(rate(ours('http_requests_shed_total'))))),

@@ -15,7 +15,7 @@ use crate::features::environments::driver::{DriverError, Engine, Lines};
 
 /// Delay before a container's output is requested again, after the output has ended or the engine has failed.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Maximum time without output until dropped lines are reported.
+/// Time without output after which dropped lines are reported.
 const REPORT_DELAY: Duration = Duration::from_secs(1);
 
 /// Called when the output of an environment ends although its status is running.

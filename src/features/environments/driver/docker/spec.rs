@@ -77,8 +77,8 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
             ipc_mode: Some("private".to_owned()),
             cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             network_mode: Some(network_name(namespace)),
-            // No resolver listens on this address. Without this setting, engines before 26 resolve names for the container through the
-            // host.
+            // No resolver listens on this address. Without this setting, older engines (CVE-2024-29018) resolve names for the container
+            // through the host.
             dns: Some(vec!["127.0.0.1".to_owned()]),
             // No automatic restart: the reconciler reports a container that died, and members decide whether to start it.
             restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),

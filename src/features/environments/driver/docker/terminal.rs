@@ -25,9 +25,9 @@ use super::upgrade;
 /// the guard's input ends, and waits for that child. Then searches for the process whose command line contains the token `$1`, and ends
 /// all processes of its POSIX session: by SIGHUP, and one second later by SIGKILL.
 ///
-/// The search begins only after the child has exited. The first command of the script [`TERMINAL`] checks whether the child exists; at
-/// that time, a search can already find the script. If the child still exists, the later search finds the script. If the child does not
-/// exist, the script exits by itself. The brackets in the pattern keep the search from matching itself.
+/// The search begins only after the child has exited. The script [`TERMINAL`] has the token in its command line from its start, and its
+/// first command checks whether the child exists. If the child exists, the search has not begun yet, and will find the script. If not,
+/// the script exits by itself. The brackets in the pattern keep the search from matching itself.
 const GUARD: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     echo missing
     exit
