@@ -10,9 +10,9 @@ use super::Realtime;
 use super::client::Client;
 use crate::metrics::labels::{Disconnection, EventOut};
 
-/// Maximum time for the last transports to close.
+/// Maximum time for the last websockets to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
-/// Interval between checks whether all transports have closed.
+/// Interval between checks whether all websockets have closed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
@@ -21,8 +21,8 @@ struct Draining {
 }
 
 impl Realtime {
-    /// Disconnects every client: websockets spread over `spread`, then the rest. A closed transport makes a client reconnect, to another
-    /// replica.
+    /// Disconnects every client: each websocket at a random time within `spread`, then the polling clients. A closed transport makes a
+    /// client reconnect, to another replica.
     pub async fn drain(&self, spread: Duration) {
         let clients = self.clients();
         tracing::info!(clients = clients.len(), "draining clients to other replicas");

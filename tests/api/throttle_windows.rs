@@ -259,16 +259,20 @@ async fn an_attempt_that_one_bucket_refuses_is_not_counted_in_the_others() {
     }
 }
 
+/// A throttle whose Redis is behind a proxy, and which waits long enough for a reply that the proxy holds back.
+async fn behind_a_proxy(stores: &Stores) -> (Proxy, Throttle) {
+    let proxy = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let url = through("redis-url", &stores.redis_url(), proxy.address);
+    let metrics = Exporter::default().metrics();
+    let redis = RedisClient::new(&configuration(stores, &[&url, "--redis-timeout=10s"]), metrics.clone()).unwrap();
+    redis.connect().await;
+    (proxy, Fixture::new(&redis, stores.prefix(), &metrics).throttle)
+}
+
 #[tokio::test]
 async fn a_caller_that_disconnects_before_redis_responds_holds_no_permit() {
     let stores = Stores::new().await;
-    let proxy = Proxy::before(&stores.redis_url(), Mode::Pass).await;
-    let url = through("redis-url", &stores.redis_url(), proxy.address);
-    let config = configuration(&stores, &[&url, "--redis-timeout=10s"]);
-    let metrics = Exporter::default().metrics();
-    let redis = RedisClient::new(&config, metrics.clone()).unwrap();
-    redis.connect().await;
-    let throttle = Fixture::new(&redis, stores.prefix(), &metrics).throttle;
+    let (proxy, throttle) = behind_a_proxy(&stores).await;
     let bucket = Bucket::new(Limiter::LoginNetwork, &["one"], Rate { burst: 5, interval: Duration::from_millis(INTERVAL_MS) }).at_once(1);
 
     // Holds back the reply of Redis that admits the attempt: two zeros.
@@ -279,6 +283,25 @@ async fn a_caller_that_disconnects_before_redis_responds_holds_no_permit() {
     }
     proxy.set(Mode::Pass).await;
     within(RECOVERY, "the permit is free", async || when(throttle.begin(vec![bucket.clone()]).await.is_ok())).await;
+}
+
+#[tokio::test]
+async fn a_failure_whose_caller_disconnects_is_counted_once() {
+    let stores = Stores::new().await;
+    let (proxy, throttle) = behind_a_proxy(&stores).await;
+    let buckets = || vec![Bucket::new(Limiter::LoginNetwork, &["one"], Rate { burst: 2, interval: Duration::from_millis(INTERVAL_MS) })];
+    let attempt = throttle.begin(buckets()).await.unwrap();
+
+    // Holds back the reply of Redis that has counted the failure: a zero.
+    proxy.set(Mode::HoldAnswersWith(b":0".to_vec())).await;
+    tokio::select! {
+        () = attempt.fail() => panic!("the response must be held back"),
+        () = proxy.until_holding() => {}
+    }
+    proxy.set(Mode::Pass).await;
+    within(RECOVERY, "a second attempt is admitted", async || when(throttle.begin(buckets()).await.is_ok())).await;
+    throttle.begin(buckets()).await.unwrap().fail().await;
+    assert!(throttle.begin(buckets()).await.is_err(), "two failures are counted");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ fn the_documented_mapping_of_aliases_matches_the_rules() {
 }
 
 #[test]
-fn counters_of_routes_also_have_the_label_endpoint() {
+fn counters_of_requests_and_errors_also_have_the_label_endpoint() {
     let prometheus = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
     let backend = items(&prometheus["scrape_configs"]).find(|job| job["job_name"] == "backend").unwrap();
     let rule = items(&backend["metric_relabel_configs"]).find(|rule| rule["target_label"] == "endpoint").unwrap();
@@ -62,7 +62,7 @@ fn counters_of_routes_also_have_the_label_endpoint() {
     let catalogue = Catalogue::read();
     for name in names.split('|') {
         let row = catalogue.row(name).unwrap();
-        assert!(row.keys.contains(&"route") && !row.keys.contains(&"endpoint"), "{name} must have the label route and not endpoint");
+        assert!(row.keys.contains(&"route") && !row.keys.contains(&"endpoint"), "{name} must have the label route and no label endpoint of its own: Prometheus adds it");
     }
     assert_eq!(names, "http_requests_total|api_errors_total");
 }

@@ -67,7 +67,7 @@ fn the_page_replaces_every_local_address_in_runbooks() {
                 let start = start.unwrap_or_else(|| panic!("{name}.md: a URL must begin with http://: {line}"));
                 let end = line[at + 10..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |length| at + 10 + length);
                 assert!(known.contains_key(&line[start..end]), "{name}.md: {PAGE} does not replace {}", &line[start..end]);
-                // The page would replace the address in such a command, too, but inside a container, the service keeps its default port.
+                // Inside a container a service keeps its default port, but the page replaces every address that has the form of a link.
                 assert!(!line.contains("docker compose exec"), "{name}.md: inside a container the host must be 127.0.0.1: {line}");
             }
         }
@@ -125,7 +125,7 @@ fn all_services_except_the_edge_are_published_on_loopback_only() {
         }
     }
     let page = &compose["services"]["runbooks"];
-    assert_eq!(page["networks"], serde_json::json!(["monitoring"]), "the edge must not reach the runbooks");
+    assert_eq!(page["networks"], serde_json::json!(["monitoring"]), "the runbooks must be in the network monitoring only");
     let mounts: Vec<_> = items(&page["volumes"]).filter_map(Value::as_str).collect();
     assert_eq!(
         mounts,

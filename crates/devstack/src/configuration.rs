@@ -18,7 +18,7 @@ const SIMULATED: &str = "platforms/simulated.toml";
 
 /// The folder in containers that holds Alertmanager's secrets.
 const ALERTMANAGER_SECRETS: &str = "/run/alertmanager";
-/// The path in containers of the token that Prometheus sends to the replicas.
+/// Where containers have the token that Prometheus sends to the replicas.
 const METRICS_TOKEN: &str = "/run/vitrine/prometheus_metrics_token";
 /// A routing key with the length of `PagerDuty`'s keys; the simulator accepts any key of that length.
 const SIMULATED_ROUTING_KEY: &str = "00000000000000000000000simulated";
@@ -69,8 +69,9 @@ pub fn without_relabelling(text: &str) -> String {
     drop_block(text, |line| line.trim() == "metric_relabel_configs:")
 }
 
-/// Divides durations by `speed` in the files that [`write()`] wrote into `folder`: intervals, the windows, offsets and waits of rules, and
-/// Alertmanager's waits. Removes `aliases.yml`, the rules that record series under alternative names.
+/// Divides durations by `speed` in the files that [`write()`] wrote into `folder`: Prometheus' intervals, Alertmanager's waits, and in
+/// rules the intervals, windows, offsets and waits. Above a speed of 1, removes `aliases.yml`, the rules that record series under
+/// alternative names.
 pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
     if speed == 1 {
         return Ok(());
@@ -116,7 +117,7 @@ fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_graf
     ports.localise(&text).replace("/etc/prometheus", &home).replace(METRICS_TOKEN, &token)
 }
 
-/// Replaces each `${NAME}` in a text with its value. Prometheus expands variables itself only from version 3.0 on.
+/// Replaces each `${NAME}` in a text with its value. Before version 3.0, Prometheus does not expand variables by default.
 fn with_values(text: &str, variables: &[(&str, String)]) -> String {
     variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
 }

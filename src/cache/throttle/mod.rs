@@ -149,7 +149,7 @@ impl Throttle {
             redis.run::<u32>(RedisCommand::Eval, &command).await.is_ok()
         };
         if !is_settled {
-            // Redis has not recorded the end. A slot in Redis expires by itself, but a failure must be counted, so this replica counts it
+            // Redis may not have recorded the end. A slot in Redis expires by itself, but a failure must be counted, so this replica counts it
             // in memory.
             local.settle(prefix, buckets, clock.now(), id, has_failed).await;
         }
@@ -180,7 +180,8 @@ impl Attempt {
         self.settle().await;
     }
 
-    /// A client that leaves meanwhile cancels the caller, but not the task: the failure is counted, and counted once.
+    /// Records the end of the attempt in a separate task. If the client disconnects before the task has finished, the request is cancelled
+    /// but the task continues, so that a failure is counted, and only once.
     async fn settle(&mut self) {
         if let Some(task) = self.start_settling() {
             let _settled = task.await;

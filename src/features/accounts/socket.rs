@@ -38,7 +38,7 @@ pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     }
 }
 
-/// Of the sessions of connected clients, those whose cache entry is among these invalidated entries.
+/// The sessions that have connected clients, and whose cache entry is in `stale`.
 fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
     let ended: HashSet<&str> = stale.iter().filter(|stale| stale.cache == CacheType::Session).map(|stale| &*stale.entry).collect();
     if ended.is_empty() {

@@ -48,7 +48,7 @@ fn sources(dashboard: &Value) -> Vec<String> {
     let of = |panel: &Value| {
         let sources = [panel].into_iter().chain(items(&panel["targets"])).map(|part| &part["datasource"]);
         let is_chosen = |source: &Value| source["type"] == "prometheus" && source["uid"] == "${datasource}";
-        (!sources.into_iter().all(is_chosen)).then(|| format!("{} does not use the selected data source", title(panel)))
+        (!sources.into_iter().all(is_chosen)).then(|| format!("panel \"{}\" does not use the selected data source", title(panel)))
     };
     shown(dashboard).into_iter().filter_map(of).collect()
 }
@@ -61,7 +61,7 @@ fn wholeness(dashboard: &Value) -> Vec<String> {
         let asked: Vec<&Value> = items(&panel["targets"]).collect();
         let is_whole = |target: &&Value| promql::is_closed(&text(&target["expr"])) && names.insert(text(&target["refId"]));
         if asked.is_empty() || !asked.iter().all(is_whole) {
-            faults.push(format!("{} has no query, an invalid one, or two with one refId", title(panel)));
+            faults.push(format!("panel \"{}\" has no query, an invalid query, or two queries with the same refId", title(panel)));
         }
     }
     faults
@@ -71,7 +71,7 @@ fn growth(dashboard: &Value) -> Vec<String> {
     let catalogue = Catalogue::read();
     let grows = |selector: &Selector| selector.function.as_deref().is_some_and(|function| GROWTH.contains(&function));
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| is_counter(&selector.metric, &catalogue) && !grows(selector));
-    asked.map(|(title, selector)| format!("{title} does not query the growth of {}", selector.metric)).collect()
+    asked.map(|(title, selector)| format!("panel \"{title}\" does not query the growth of {}", selector.metric)).collect()
 }
 
 /// The windows of `GROWTH` functions are variables of Grafana: a fixed window would be too short or too long for another time range or
@@ -84,7 +84,7 @@ fn windows(dashboard: &Value) -> Vec<String> {
     };
     let wrong = selectors(dashboard).into_iter().filter(|(_, selector)| !is_right(selector));
     wrong
-        .map(|(title, selector)| format!("{title} uses the window {} for {}", selector.range.unwrap_or_default(), selector.metric))
+        .map(|(title, selector)| format!("panel \"{title}\" uses the window {} for {}", selector.range.unwrap_or_default(), selector.metric))
         .collect()
 }
 
@@ -92,7 +92,7 @@ fn windows(dashboard: &Value) -> Vec<String> {
 fn jobs(dashboard: &Value) -> Vec<String> {
     let has_none = |metric: &str| is_recorded(metric) || WITHOUT_JOB.iter().any(|start| metric.starts_with(start));
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| !has_none(&selector.metric) && matcher(selector, "job").is_none());
-    asked.map(|(title, selector)| format!("{title} queries every job for {}", selector.metric)).collect()
+    asked.map(|(title, selector)| format!("panel \"{title}\" queries every job for {}", selector.metric)).collect()
 }
 
 /// If a dashboard lets users select replicas, its queries of the service's series use this selection. Series that one replica reports
@@ -108,7 +108,7 @@ fn replicas(dashboard: &Value) -> Vec<String> {
         is_ours && !is_of_all(&selector.metric) && matcher(selector, "instance") != Some(("=~", "$instance"))
     };
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| is_free(selector));
-    asked.map(|(title, selector)| format!("{title} queries every replica for {}", selector.metric)).collect()
+    asked.map(|(title, selector)| format!("panel \"{title}\" queries every replica for {}", selector.metric)).collect()
 }
 
 const EXPR: &str = "/panels/1/targets/0/expr";
@@ -116,34 +116,34 @@ const EXPR: &str = "/panels/1/targets/0/expr";
 #[test]
 fn panels_query_the_chosen_data_source() {
     hold(sources);
-    finds(sources, "/panels/1/datasource/uid", json!("prometheus"), "Replicas does not use the selected data source");
-    finds(sources, "/panels/1/targets/0/datasource", Value::Null, "Replicas does not use the selected data source");
+    finds(sources, "/panels/1/datasource/uid", json!("prometheus"), r#"panel "Replicas" does not use the selected data source"#);
+    finds(sources, "/panels/1/targets/0/datasource", Value::Null, r#"panel "Replicas" does not use the selected data source"#);
 }
 
 #[test]
 fn panels_have_a_query() {
     hold(wholeness);
-    finds(wholeness, "/panels/1/targets", json!([]), "Replicas has no query, an invalid one, or two with one refId");
-    finds(wholeness, EXPR, json!(""), "Replicas has no query, an invalid one, or two with one refId");
-    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), "Replicas has no query, an invalid one, or two with one refId");
+    finds(wholeness, "/panels/1/targets", json!([]), r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
+    finds(wholeness, EXPR, json!(""), r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
+    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
     let same = json!([{ "refId": "A", "expr": "up" }, { "refId": "A", "expr": "up" }]);
-    finds(wholeness, "/panels/1/targets", same, "Replicas has no query, an invalid one, or two with one refId");
+    finds(wholeness, "/panels/1/targets", same, r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
 }
 
 #[test]
 fn counters_are_queried_for_their_growth() {
     hold(growth);
-    finds(growth, EXPR, json!("sum(visits_total)"), "Replicas does not query the growth of visits_total");
+    finds(growth, EXPR, json!("sum(visits_total)"), r#"panel "Replicas" does not query the growth of visits_total"#);
     let highest = "max_over_time(db_pool_wait_seconds_count[5m])";
-    finds(growth, EXPR, json!(highest), "Replicas does not query the growth of db_pool_wait_seconds_count");
+    finds(growth, EXPR, json!(highest), r#"panel "Replicas" does not query the growth of db_pool_wait_seconds_count"#);
 }
 
 #[test]
 fn rates_use_the_window_that_grafana_provides() {
     hold(windows);
-    finds(windows, EXPR, json!("rate(a_total[5m])"), "Replicas uses the window 5m for a_total");
-    finds(windows, EXPR, json!("rate(a_total[$__range])"), "Replicas uses the window $__range for a_total");
-    finds(windows, EXPR, json!("increase(a_total[1h])"), "Replicas uses the window 1h for a_total");
+    finds(windows, EXPR, json!("rate(a_total[5m])"), r#"panel "Replicas" uses the window 5m for a_total"#);
+    finds(windows, EXPR, json!("rate(a_total[$__range])"), r#"panel "Replicas" uses the window $__range for a_total"#);
+    finds(windows, EXPR, json!("increase(a_total[1h])"), r#"panel "Replicas" uses the window 1h for a_total"#);
     let mut dashboard = super::sample();
     dashboard["panels"][1]["targets"][0]["expr"] = json!("increase(a_total[$__range]) + max_over_time(b[1h])");
     assert_eq!(windows(&dashboard), [""; 0]);
@@ -152,13 +152,13 @@ fn rates_use_the_window_that_grafana_provides() {
 #[test]
 fn every_query_selects_a_job() {
     hold(jobs);
-    finds(jobs, EXPR, json!("k6_vus + job:up:sum + process_threads"), "Replicas queries every job for process_threads");
+    finds(jobs, EXPR, json!("k6_vus + job:up:sum + process_threads"), r#"panel "Replicas" queries every job for process_threads"#);
 }
 
 #[test]
 fn queries_of_the_service_select_the_chosen_replicas() {
     hold(replicas);
-    finds(replicas, EXPR, json!(r#"up{job="node"} + up{job="backend"}"#), "Replicas queries every replica for up");
+    finds(replicas, EXPR, json!(r#"up{job="node"} + up{job="backend"}"#), r#"panel "Replicas" queries every replica for up"#);
     let of_all = r#"up{job="backend", instance="a"} + auth_sessions_active{job="backend"}"#;
-    finds(replicas, EXPR, json!(of_all), "Replicas queries every replica for up");
+    finds(replicas, EXPR, json!(of_all), r#"panel "Replicas" queries every replica for up"#);
 }

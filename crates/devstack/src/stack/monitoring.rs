@@ -81,9 +81,9 @@ impl Stack {
 
         let url = ports.url(Port::Prometheus)?;
         // At a higher speed, Prometheus needs a whole core. Its nice value gives the service priority: if a busy replica and Prometheus
-        // share a core, the replica gets 90 % of it. HighCPUUsage needs 80 %, so it can fire. Under the idle policy, Prometheus would
-        // get almost no time on a saturated machine. GOGC=400 (Go's default is 100) causes fewer garbage collections, which reduces the
-        // CPU use of Prometheus by a sixth.
+        // share a core, the replica gets 90 % of it. HighCPUUsage needs 80 %, so it can fire. The scheduling policy
+        // SCHED_IDLE would be too much: on a saturated machine, Prometheus would get almost no time. GOGC=400 (Go's default is 100) causes
+        // fewer garbage collections, which reduces the CPU use of Prometheus by a sixth.
         let (niceness, garbage) = if speed > 1 { ("10", "400") } else { ("0", "100") };
         let mut prometheus = self
             .daemon("prometheus", Path::new("nice"))

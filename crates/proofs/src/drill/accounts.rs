@@ -13,7 +13,7 @@ use super::{Drill, ends};
 pub const FAILURES: Drill = Drill {
     alerts: &["HighAuthFailureRate"],
     cause: "a client tries three wrong passwords per second",
-    mitigation: "the client is stopped, as a block of its address would do",
+    mitigation: "the client stops, as if its address were blocked",
     inject: |test| {
         let guesses = guesses(test, 3, 2)?;
         Ok(ends(guesses))
@@ -24,7 +24,7 @@ pub const FAILURES: Drill = Drill {
 pub const BRUTE_FORCE: Drill = Drill {
     alerts: &["PossibleBruteForceAttack"],
     cause: "a client tries forty wrong passwords per second and continues when throttled",
-    mitigation: "the client is stopped, as a block of its address would do",
+    mitigation: "the client stops, as if its address were blocked",
     inject: |test| {
         let guesses = guesses(test, 40, 4)?;
         Ok(ends(guesses))

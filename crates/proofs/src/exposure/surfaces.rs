@@ -1,4 +1,4 @@
-//! The internal paths of all services, and the texts that identify their responses. Clients must not reach these paths.
+//! Internal paths of the services, and the texts that identify their responses. Clients must not reach these paths.
 
 use anyhow::{Result, ensure};
 use devstack::http::get;
@@ -20,7 +20,7 @@ const EXPOSITION: Row = ("/metrics", Some("# TYPE "));
 /// The profiler of programs written in Go.
 const PROFILER: Row = ("/debug/pprof/", Some("Types of profiles available"));
 
-const SURFACES: [(Port, &[Row]); 11] = [
+const SURFACES: [(Port, &[Row]); 12] = [
     (
         Port::Backend(1),
         &[EXPOSITION, ("/health/metrics", Some("# TYPE ")), ("/api/metrics", Some("# TYPE ")), ("/health/ready", Some("\"checks\":{"))],
@@ -84,6 +84,7 @@ const SURFACES: [(Port, &[Row]); 11] = [
     (Port::MailPage, &[("/config", Some("\"smtpPort\"")), ("/email", None), ("/email/all", None)]),
     (Port::PostgresExporter, &[EXPOSITION, ("/probe", None)]),
     (Port::RedisExporter, &[EXPOSITION, ("/scrape", None)]),
+    (Port::NodeExporter, &[EXPOSITION]),
 ];
 
 /// Paths of files that no server may send.

@@ -12,9 +12,10 @@ use crate::rules::{AlertTest, Expected, Series, SeriesTest, Test, TestFile};
 const EVENTS: &str = "slo:sli_events:rate5m";
 const ERRORS: &str = "slo:sli_errors:rate5m";
 const BUDGET: &str = "slo:error_budget:ratio";
-/// Minutes between two samples in the test of a window. Even the shortest of [`WINDOWS`], 30 minutes, has a sample in its older half.
+/// The interval of the tests, in minutes: samples are a multiple of it apart. It is short enough that even the shortest of [`WINDOWS`],
+/// 30 minutes, has a sample in its older half.
 const STEP: u32 = 20;
-/// A limit times this factor exceeds the limit, but not twice the limit: the test fails for a rule whose limit is doubled.
+/// The tests use this multiple of a limit. It is above the limit but below its double, so a rule with a doubled limit fails its test.
 const ABOVE: f64 = 1.25;
 
 /// Tests of the shares of errors and of the budgets.
