@@ -62,7 +62,10 @@ fn counters_of_requests_and_errors_also_have_the_label_endpoint() {
     let catalogue = Catalogue::read();
     for name in names.split('|') {
         let row = catalogue.row(name).unwrap();
-        assert!(row.keys.contains(&"route") && !row.keys.contains(&"endpoint"), "{name} must have the label route and no label endpoint of its own: Prometheus adds it");
+        assert!(
+            row.keys.contains(&"route") && !row.keys.contains(&"endpoint"),
+            "{name} must have the label route and no label endpoint of its own: Prometheus adds it"
+        );
     }
     assert_eq!(names, "http_requests_total|api_errors_total");
 }

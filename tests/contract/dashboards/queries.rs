@@ -84,7 +84,9 @@ fn windows(dashboard: &Value) -> Vec<String> {
     };
     let wrong = selectors(dashboard).into_iter().filter(|(_, selector)| !is_right(selector));
     wrong
-        .map(|(title, selector)| format!("panel \"{title}\" uses the window {} for {}", selector.range.unwrap_or_default(), selector.metric))
+        .map(|(title, selector)| {
+            format!("panel \"{title}\" uses the window {} for {}", selector.range.unwrap_or_default(), selector.metric)
+        })
         .collect()
 }
 
@@ -123,9 +125,19 @@ fn panels_query_the_chosen_data_source() {
 #[test]
 fn panels_have_a_query() {
     hold(wholeness);
-    finds(wholeness, "/panels/1/targets", json!([]), r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
+    finds(
+        wholeness,
+        "/panels/1/targets",
+        json!([]),
+        r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#,
+    );
     finds(wholeness, EXPR, json!(""), r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
-    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
+    finds(
+        wholeness,
+        EXPR,
+        json!("sum(up{job=\"a\"}"),
+        r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#,
+    );
     let same = json!([{ "refId": "A", "expr": "up" }, { "refId": "A", "expr": "up" }]);
     finds(wholeness, "/panels/1/targets", same, r#"panel "Replicas" has no query, an invalid query, or two queries with the same refId"#);
 }
