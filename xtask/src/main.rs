@@ -46,6 +46,7 @@ verbs! {
     "Daily work": {
         Up => up,
         Down => down,
+        Doctor => doctor,
         Stores => stores,
         Test => test,
         Ci => ci,

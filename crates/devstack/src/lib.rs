@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`tools`], [`process`], [`background`] | programs and where to find them, start and stop, processes that outlive their terminal |
 //! | [`ports`], [`stores`], [`stack`], [`engine`] | ports, Postgres and Redis, everything together, the Docker engine for environments |
+//! | [`doctor`], [`listeners`] | what this machine lacks, who listens on a port |
 //! | [`form`], [`configuration`], [`paths`] | demo or production, compose's files with local addresses, paths |
 //! | [`settings`] | the variables of `.env` |
 //! | [`speed`], [`yaml`] | shorter durations in the monitoring's configuration, removal of blocks from YAML |
@@ -16,9 +17,11 @@
 pub mod background;
 pub mod cargo;
 pub mod configuration;
+pub mod doctor;
 pub mod engine;
 pub mod form;
 pub mod http;
+pub mod listeners;
 pub mod node;
 pub mod paths;
 pub mod ports;

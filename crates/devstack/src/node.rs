@@ -56,16 +56,21 @@ impl Project {
     /// Ensures that the packages of the lock file are installed. Only this step needs the network; without `install` it downloads nothing.
     pub fn packages(&self, install: bool) -> Result<()> {
         require(&[&NODE, &NPM], install)?;
-        let home = self.home();
-        // npm writes this file last.
-        let installed = modified(&home.join("node_modules/.package-lock.json"));
-        if installed >= modified(&home.join("package-lock.json")) {
+        if self.has_packages() {
             return Ok(());
         }
         ensure!(install, "the packages of {}/ are missing or old; install them with `cargo xtask {} --install`", self.folder, self.verb);
         eprintln!("installing the packages of {}/", self.folder);
         capture_ok(self.inside(&NPM.path()?).args(["ci", "--no-fund", "--no-audit", "--loglevel=error"]))?;
         Ok(())
+    }
+
+    /// Whether the packages of the lock file are installed.
+    pub(crate) fn has_packages(&self) -> bool {
+        let home = self.home();
+        // npm writes this file last.
+        let installed = modified(&home.join("node_modules/.package-lock.json"));
+        installed >= modified(&home.join("package-lock.json"))
     }
 
     /// Whether a generated file is newer than all of the project's sources.

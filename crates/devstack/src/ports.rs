@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::{Context, Result, bail};
 
 use crate::form::Form;
+use crate::listeners::holder;
 use crate::settings::Settings;
 
 /// A port of a service.
@@ -117,7 +118,7 @@ impl Port {
     }
 
     /// The variable that overrides the port. Compose and `up` read the same variable.
-    fn variable(self) -> Option<&'static str> {
+    pub(crate) fn variable(self) -> Option<&'static str> {
         Some(match self {
             Self::Edge => "EDGE_HTTP_PORT",
             Self::EdgeTls => "EDGE_HTTPS_PORT",
@@ -206,16 +207,25 @@ impl Ports {
         Ok(format!("http://{}", self.address(port)?))
     }
 
-    /// Fails with the names of the ports that another program listens on.
+    /// The ports on which another program listens.
+    pub(crate) fn taken(&self) -> Vec<(Port, u16)> {
+        self.table.iter().copied().filter(|(_, number)| !is_free(*number)).collect()
+    }
+
+    /// The number of ports.
+    pub(crate) fn count(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Fails with the names of the ports on which another program listens, and of those programs.
     pub fn ensure_free(&self) -> Result<()> {
-        let taken: Vec<String> = self
-            .table
-            .iter()
-            .filter(|(_, number)| !is_free(*number))
-            .map(|(port, number)| format!("port {number} ({port:?}) is in use by another program"))
-            .collect();
+        let taken = self.taken();
+        let line = |(port, number): &(Port, u16)| {
+            let holder = holder(*number).map_or_else(|| "another program".to_owned(), |holder| holder.to_string());
+            format!("port {number} ({port:?}) is in use by {holder}")
+        };
         if !taken.is_empty() {
-            bail!("{}", taken.join("\n"));
+            bail!("{}", taken.iter().map(line).collect::<Vec<_>>().join("\n"));
         }
         Ok(())
     }
@@ -359,6 +369,7 @@ mod tests {
         let ports = Ports { table: vec![(Port::Prometheus, number)], form: Form::Demo };
         let error = ports.ensure_free().unwrap_err().to_string();
         assert!(error.contains(&format!("port {number} (Prometheus)")), "{error}");
+        assert!(error.ends_with(&format!("(process {})", std::process::id())), "{error}");
         drop(listener);
         ports.ensure_free().unwrap();
     }

@@ -8,8 +8,12 @@ use anyhow::{Context, Result, bail};
 
 use tool::{Source, debian, install_lines};
 
-pub use tool::{Tool, is_executable};
+pub use install::is_possible as can_install;
+pub use tool::{State, Tool, is_executable};
+pub(crate) use tool::{numbers_in, version_in};
 
+/// Builds the C library of the allocator. `--install` does not install it, because the C compiler, which Rust needs, comes with it.
+pub const MAKE: Tool = debian("make", "build-essential");
 /// Creates the data folder of Postgres. The server `postgres` is in the same folder; Debian keeps both off PATH.
 pub const INITDB: Tool = Tool { folders: &["/usr/lib/postgresql/*/bin"], ..debian("initdb", "postgresql") };
 /// The server of Redis.
@@ -68,7 +72,7 @@ pub const PLAYWRIGHT: Tool =
 /// Finds accessibility problems in pages.
 pub const AXE: Tool = Tool { name: "axe-core", folders: &[], at_least: None, source: Source::Library("axe-core@4.14.1") };
 /// Shows the dashboards. Optional in a stack, because Debian's own repositories do not have the package.
-pub(crate) const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
+pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs environments in containers.
 pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io");
 /// Runs the tests.

@@ -20,6 +20,11 @@ pub fn bundle(install: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether the packages of the lock file are installed.
+pub(crate) fn has_packages() -> bool {
+    WEB.has_packages()
+}
+
 /// Type-checks the sources; returns whether they are correct.
 pub fn check(install: bool) -> Result<bool> {
     WEB.check(install)

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod ci;
 pub mod dashboards;
 pub mod doctest;
+pub mod doctor;
 pub mod down;
 pub mod drill;
 pub mod exposure;

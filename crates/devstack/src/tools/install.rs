@@ -51,6 +51,21 @@ pub fn all(tools: &[&Tool]) -> Result<()> {
     Ok(())
 }
 
+/// Whether [`all`] can install a tool on this machine, provided that the network is reachable.
+#[must_use]
+pub fn is_possible(tool: &Tool) -> bool {
+    match tool.source {
+        Source::Debian(_) => has_debian(),
+        Source::Wheel(_) => has_python() || has_debian(),
+        Source::Npm(_) | Source::Library(_) => on_path("npm") || has_debian(),
+        Source::Crate(..) => true,
+    }
+}
+
+fn has_debian() -> bool {
+    rustix::process::geteuid().is_root() && on_path("apt-get")
+}
+
 fn say(what: &str) {
     eprintln!("installing from {what}");
 }
@@ -65,10 +80,7 @@ fn has_python() -> bool {
 
 fn debian(packages: &[&str]) -> Result<()> {
     let list = packages.join(" ");
-    ensure!(
-        rustix::process::geteuid().is_root() && on_path("apt-get"),
-        "the installation requires root on a Debian system: apt-get install --yes --no-install-recommends {list}"
-    );
+    ensure!(has_debian(), "the installation requires root on a Debian system: apt-get install --yes --no-install-recommends {list}");
     say(&format!("Debian: {list}"));
     let new: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
     let _policy = DaemonPolicy::forbid()?;

@@ -23,7 +23,7 @@ pub struct Tool {
 }
 
 /// A version's first two numbers.
-pub(super) type Version = (u32, u32);
+pub(crate) type Version = (u32, u32);
 
 /// The provider of a tool.
 pub(super) enum Source {
@@ -39,6 +39,16 @@ pub(super) enum Source {
     Crate(&'static str, &'static str),
 }
 
+/// The state of a tool on this machine.
+pub enum State {
+    /// Installed and new enough; with its version, if it has one.
+    Found(PathBuf, Option<String>),
+    /// Every installed version is too old: the first path, its version and the oldest acceptable version.
+    Old(PathBuf, String, String),
+    /// Not installed.
+    Missing,
+}
+
 /// A program in a Debian package.
 pub(super) const fn debian(name: &'static str, package: &'static str) -> Tool {
     Tool { name, folders: &["/usr/sbin"], at_least: None, source: Source::Debian(package) }
@@ -47,7 +57,7 @@ pub(super) const fn debian(name: &'static str, package: &'static str) -> Tool {
 impl Tool {
     /// The tool's path. The error names the command that installs the tool.
     pub fn path(&self) -> Result<PathBuf> {
-        self.find().with_context(|| format!("{} is missing: {}", self.name, install_lines(&[self]).concat()))
+        self.find().with_context(|| format!("{} is missing: {}", self.name, self.install_line()))
     }
 
     /// The tool's path, if the tool is installed and new enough.
@@ -58,6 +68,39 @@ impl Tool {
             return folder.join("package.json").is_file().then_some(folder);
         }
         self.candidates().into_iter().find(|path| is_executable(path) && self.is_new_enough(path))
+    }
+
+    /// The state of the tool, for people. [`Tool::find`] is faster, because it asks fewer programs for their version.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if let Some(path) = self.find() {
+            let version = self.version(&path);
+            return State::Found(path, version);
+        }
+        let old = self.candidates().into_iter().find(|path| is_executable(path));
+        match (old, self.at_least) {
+            (Some(path), Some((_, (major, minor)))) => {
+                let version = self.version(&path).unwrap_or_default();
+                State::Old(path, version, format!("{major}.{minor}"))
+            }
+            _ => State::Missing,
+        }
+    }
+
+    /// The version of the tool at a path, such as `2.11.7`.
+    fn version(&self, path: &Path) -> Option<String> {
+        if let Source::Library(_) = self.source {
+            let description: serde_json::Value = serde_json::from_slice(&fs::read(path.join("package.json")).ok()?).ok()?;
+            return description["version"].as_str().map(str::to_owned);
+        }
+        let argument = self.at_least.map_or("--version", |(argument, _)| argument);
+        numbers_in(&capture(task(path).arg(argument)).ok()?.text).map(str::to_owned)
+    }
+
+    /// The command that installs the tool by hand.
+    #[must_use]
+    pub fn install_line(&self) -> String {
+        install_lines(&[self]).concat()
     }
 
     /// The path to pass to other programs: the path of a program, or the folder `node_modules` that holds a library.
@@ -126,12 +169,16 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
     found.iter().rev().map(|path| path.join(rest)).collect()
 }
 
+/// The first numbers with dots in a text, such as `2.11.7`.
+pub(crate) fn numbers_in(text: &str) -> Option<&str> {
+    let mut words = text.split(|c: char| !(c.is_ascii_digit() || c == '.')).map(|word| word.trim_matches('.'));
+    words.find(|word| word.contains('.'))
+}
+
 /// The first `major.minor` in a text.
-fn version_in(text: &str) -> Option<Version> {
-    text.split(|c: char| !(c.is_ascii_digit() || c == '.')).find_map(|word| {
-        let mut numbers = word.split('.').map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    })
+pub(crate) fn version_in(text: &str) -> Option<Version> {
+    let mut numbers = numbers_in(text)?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 #[cfg(test)]
