@@ -6,7 +6,7 @@ mod programs;
 
 use std::fmt::Write as _;
 
-pub use machine::{disk, docker, ports, stack};
+pub use machine::{disk, docker, ports, stacks};
 pub use programs::{rust, tools, web_packages};
 
 /// The consequence of a finding.

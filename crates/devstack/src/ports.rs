@@ -219,7 +219,13 @@ impl Ports {
 
     /// Fails with the names of the ports on which another program listens, and of those programs.
     pub fn ensure_free(&self) -> Result<()> {
-        let taken = self.taken();
+        self.ensure_free_if(|_| true)
+    }
+
+    /// As [`Self::ensure_free`], for the ports that `is_used` selects.
+    pub(crate) fn ensure_free_if(&self, is_used: impl Fn(Port) -> bool) -> Result<()> {
+        let mut taken = self.taken();
+        taken.retain(|(port, _)| is_used(*port));
         let line = |(port, number): &(Port, u16)| {
             let holder = holder(*number).map_or_else(|| "another program".to_owned(), |holder| holder.to_string());
             format!("port {number} ({port:?}) is in use by {holder}")

@@ -1,11 +1,13 @@
 //! The whole stack as local processes: programs, arguments, start order and health checks. `ports` assigns the ports and `configuration`
-//! writes the configuration. `stack/edge` runs the edge, `stack/monitoring` the monitoring, `stack/controls` controls a running stack, and
-//! `stack/demo` adds demo projects and traffic.
+//! writes the configuration. `stack/scope` selects a part of the stack, `stack/edge` runs the edge, `stack/monitoring` the monitoring,
+//! `stack/controls` controls a running stack, `stack/table` lists its addresses, and `stack/demo` adds demo projects and traffic.
 
 mod controls;
 mod demo;
 mod edge;
 mod monitoring;
+mod scope;
+mod table;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -31,6 +33,7 @@ use crate::tools::{
 
 pub use demo::Demo;
 pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
+pub use scope::Scope;
 
 /// The stack of `cargo xtask up`: one per checkout.
 pub const SLOT: Slot = Slot::new("up");
@@ -73,9 +76,10 @@ pub struct Plan {
     pub settings: Vec<(String, String)>,
 }
 
-/// A running stack; dropping it stops it.
+/// A running stack, or a part of one; dropping it stops it.
 pub struct Stack {
     plan: Plan,
+    scope: Scope,
     password: String,
     logs: PathBuf,
     /// In start order; the processes of one phase stop together.
@@ -90,26 +94,43 @@ impl Stack {
 
     /// As [`Self::start`], with the monitoring's intervals and waits divided by `speed`.
     pub fn start_at(plan: Plan, speed: u32) -> Result<Self> {
-        let mut stack = Self::start_service(plan)?;
-        stack.start_exporters()?;
-        stack.start_runbooks()?;
-        stack.start_monitoring(speed)?;
-        stack.await_targets()?;
-        Ok(stack)
+        Self::start_parts(plan, Scope::Whole, speed)
     }
 
     /// Starts the processes that serve users, without the monitoring.
     pub fn start_service(plan: Plan) -> Result<Self> {
+        Self::start_only(plan, Scope::Service)
+    }
+
+    /// Starts the processes of this extent.
+    pub fn start_only(plan: Plan, scope: Scope) -> Result<Self> {
+        Self::start_parts(plan, scope, 1)
+    }
+
+    fn start_parts(plan: Plan, scope: Scope, speed: u32) -> Result<Self> {
         let plan = Plan { ports: installed(plan.ports), ..plan };
-        plan.ports.ensure_free()?;
+        plan.ports.ensure_free_if(|port| scope.has(port))?;
         let logs = plan.folder.join("logs");
         paths::ensure(&logs)?;
         let password = lasting(&plan.folder, "password", paths::random_password)?;
-        let mut stack = Self { plan, password, logs, phases: Vec::new() };
-        stack.start_stores()?;
-        stack.start_platforms()?;
-        stack.start_replicas()?;
-        stack.start_edge()?;
+        let mut stack = Self { plan, scope, password, logs, phases: Vec::new() };
+        if scope.has_stores() {
+            stack.start_stores()?;
+        }
+        if scope.has_service() {
+            stack.start_platforms()?;
+            stack.start_replicas()?;
+            stack.start_edge()?;
+        }
+        if scope.has_monitoring() {
+            stack.start_exporters()?;
+            stack.start_runbooks()?;
+            stack.start_monitoring(speed)?;
+        }
+        // Without the service, some targets are down.
+        if scope == Scope::Whole {
+            stack.await_targets()?;
+        }
         Ok(stack)
     }
 
@@ -256,40 +277,6 @@ impl Stack {
     fn config(&self) -> PathBuf {
         self.plan.folder.join("config")
     }
-
-    /// The URLs and credentials, one per line.
-    pub fn table(&self) -> Result<String> {
-        let ports = &self.plan.ports;
-        let mut rows = vec![
-            ("Vitrine", ports.page(Port::Edge)?),
-            ("API documentation", format!("{}/api/docs", ports.page(Port::Edge)?)),
-            ("Simulated platforms", ports.page(Port::ProviderSim)?),
-            ("Prometheus", ports.page(Port::Prometheus)?),
-            ("Alertmanager", ports.page(Port::Alertmanager)?),
-            ("Mail sink", ports.page(Port::MailPage)?),
-            ("Runbooks", ports.page(Port::Runbooks)?),
-        ];
-        if GRAFANA.find().is_some() {
-            let login = format!("{}  (admin, {})", ports.page(Port::Grafana)?, self.password);
-            rows.push(("Grafana", login));
-        }
-        for number in 1..=self.plan.replicas {
-            rows.push(("Replica", ports.url(Port::Backend(number))?));
-        }
-        for (name, file) in [("Postgres", "database_url"), ("Redis", "redis_url")] {
-            rows.push((name, fs::read_to_string(self.secrets().join(file))?));
-        }
-        let environments = self.plan.engine.as_ref().map_or_else(
-            || "simulated".to_owned(),
-            |engine| format!("Docker Engine {}, containers {}-*", engine.version, engine::namespace(&self.plan.folder)),
-        );
-        rows.push(("Environments", environments));
-        if let Some(root) = http::trusted() {
-            rows.push(("Trust this authority", root.display().to_string()));
-        }
-        rows.push(("Logs", self.logs.display().to_string()));
-        Ok(rows.iter().map(|(name, value)| row(name, value)).collect())
-    }
 }
 
 impl Drop for Stack {
@@ -326,11 +313,6 @@ fn lasting(folder: &Path, name: &str, make: fn() -> Result<String>) -> Result<St
         }
         read => read.with_context(|| format!("failed to read {}", file.display())),
     }
-}
-
-/// A line of the stack's table.
-fn row(name: &str, value: &str) -> String {
-    format!("{name:19} {value}\n")
 }
 
 fn say(what: &str) {

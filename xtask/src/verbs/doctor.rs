@@ -31,7 +31,7 @@ pub fn run(_args: &Args) -> Result<bool> {
         Section { title: "Docker, for Compose and for environments in containers", findings: doctor::docker() },
         Section {
             title: "This machine",
-            findings: [doctor::disk()?].into_iter().chain(doctor::stack()?).chain(doctor::ports(&fixed_ports(MAX_REPLICAS)?)).collect(),
+            findings: [doctor::disk()?].into_iter().chain(doctor::stacks()?).chain(doctor::ports(&fixed_ports(MAX_REPLICAS)?)).collect(),
         },
     ];
     print!("{}", doctor::text(&sections));

@@ -1,11 +1,11 @@
-//! `cargo xtask down`: stops the stack that `up` started, with its environments. With `--reset`, it also drops the data.
+//! `cargo xtask down`: stops the stack that `up` started, or its parts, with its environments. With `--reset`, it also drops the data.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use devstack::engine::{Engine, namespace};
-use devstack::stack::SLOT;
+use devstack::stack::Scope;
 use devstack::{paths, stores};
 
 /// Time limit for a stop: longer than any single grace period of a stack, but shorter than their sum.
@@ -21,7 +21,10 @@ pub struct Args {
 
 /// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
-    let stopped = SLOT.stop(LIMIT)?;
+    let mut stopped = false;
+    for scope in Scope::ALL {
+        stopped |= scope.slot().stop(LIMIT)?;
+    }
     eprintln!("{}", if stopped { "stopped" } else { "nothing was running" });
     // A killed stack leaves the containers of its environments running, so they are stopped here. Without an engine there are none.
     let engine = Engine::find().ok();
@@ -29,8 +32,8 @@ pub fn run(args: &Args) -> Result<bool> {
         engine.stop(&namespace(&paths::stack()))?;
     }
     if args.reset {
-        // While the slot is held, no stack can start on the data that is being dropped.
-        let _held = SLOT.hold()?;
+        // While the slots are held, no stack can start on the data that is being dropped.
+        let _held = Scope::ALL.iter().map(|scope| scope.slot().hold()).collect::<Result<Vec<_>>>()?;
         let postgres = stores::lasting_folder(&paths::stack().join("data/postgres"))?;
         for folder in [
             postgres,

@@ -11,7 +11,7 @@ use devstack::paths;
 use devstack::ports::MAX_REPLICAS;
 use devstack::process::{interrupted, pause};
 use devstack::settings::Settings;
-use devstack::stack::{Demo, PROGRAMS, Plan, SLOT, Stack, fixed_ports};
+use devstack::stack::{Demo, Plan, Scope, Stack, fixed_ports};
 use devstack::tools::require;
 
 use crate::form::Choice;
@@ -28,6 +28,27 @@ enum Environments {
     Docker,
 }
 
+/// The part of the stack to start.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    /// Prometheus, Alertmanager, exporters, mail sink, runbooks, and Grafana if it is installed.
+    Monitoring,
+    /// Replicas, edge, simulated platforms, Postgres and Redis.
+    Service,
+    /// Postgres and Redis.
+    Stores,
+}
+
+impl From<Part> for Scope {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Monitoring => Self::Monitoring,
+            Part::Service => Self::Service,
+            Part::Stores => Self::Stores,
+        }
+    }
+}
+
 /// Start the whole stack as local processes, on the ports of Compose.
 ///
 /// Ctrl-C stops it. Its data is in `.stack/`. Without `--production`, the showcase gets demo projects, unless `DEMO_DATA=off`, and k6 sends
@@ -40,6 +61,9 @@ pub struct Args {
     /// Leave the stack running in the background; `cargo xtask down` stops it.
     #[arg(long)]
     detach: bool,
+    /// Start one part of the stack. Another part can be started beside it.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// Number of replicas of the application.
     #[arg(long, default_value_t = MAX_REPLICAS, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_REPLICAS)))]
     replicas: u16,
@@ -56,34 +80,41 @@ pub struct Args {
 /// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let demo = Demo::of(&Settings::of_checkout()?, args.form.form())?;
+    let scope = args.only.map_or(Scope::Whole, Scope::from);
     if !is_background() {
-        require(&PROGRAMS, args.install)?;
-        if args.install {
+        require(scope.programs(), args.install)?;
+        if args.install && scope.has_service() {
             require(demo.programs(), true)?;
         }
     }
     let engine = match args.environments {
-        Environments::Sim => None,
-        Environments::Docker => Some(Engine::require(args.install)?),
+        Environments::Docker if scope.has_service() => Some(Engine::require(args.install)?),
+        Environments::Docker | Environments::Sim => None,
     };
     if !is_background() {
-        cargo::build(args.release, args.install)?;
+        if scope.has_service() {
+            cargo::build(args.release, args.install)?;
+        }
         if args.detach {
-            print!("{}", SLOT.launch(LIMIT)?);
+            print!("{}", scope.slot().launch(LIMIT)?);
             eprintln!("running in the background; `cargo xtask down` stops it");
             return Ok(true);
         }
     }
-    let held = SLOT.hold()?;
-    let mut stack = Stack::start(Plan {
+    let held = scope.slot().hold()?;
+    let plan = Plan {
         folder: paths::stack(),
         ports: fixed_ports(args.replicas)?.in_form(args.form.form()),
         replicas: args.replicas,
         binary: cargo::binary(args.release),
         engine,
         settings: Vec::new(),
-    })?;
-    let table = stack.table()? + &demo.add_to(&mut stack)?;
+    };
+    let mut stack = Stack::start_only(plan, scope)?;
+    let mut table = stack.table()?;
+    if scope.has_service() {
+        table += &demo.add_to(&mut stack)?;
+    }
     held.ready(&table)?;
     if !is_background() {
         print!("\n{table}");

@@ -8,7 +8,7 @@ use crate::listeners::holder;
 use crate::paths;
 use crate::ports::{Port, Ports};
 use crate::process::{capture, task};
-use crate::stack::SLOT;
+use crate::stack::Scope;
 use crate::tools::{numbers_in, version_in};
 
 /// Space for a first build and the data of a new stack. A complete build of `cargo xtask test` takes about as much again.
@@ -42,11 +42,16 @@ pub fn ports(ports: &Ports) -> Vec<Finding> {
     [free].into_iter().chain(taken.into_iter().map(line)).collect()
 }
 
-/// The stack of this checkout, if it runs.
-pub fn stack() -> Result<Option<Finding>> {
-    let running = SLOT.ready_text()?.map(|_| SLOT.pid()).transpose()?;
-    let finding = |pid| Finding::lacking("stack", format!("of this checkout runs (process {pid})"), "cargo xtask down").blocking();
-    Ok(running.map(finding))
+/// The stack of this checkout, or the parts of it, that run.
+pub fn stacks() -> Result<Vec<Finding>> {
+    let mut running = Vec::new();
+    for scope in Scope::ALL {
+        if scope.slot().ready_text()?.is_some() {
+            let state = format!("runs in this checkout (process {})", scope.slot().pid()?);
+            running.push(Finding::lacking(format!("stack: {scope:?}"), state, "cargo xtask down").blocking());
+        }
+    }
+    Ok(running)
 }
 
 /// The Docker engine and Compose. Neither is needed for local processes.

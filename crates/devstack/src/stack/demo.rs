@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::process::Signal;
 
-use super::{Stack, row};
+use super::Stack;
+use super::table::row;
 use crate::form::Form;
 use crate::paths;
 use crate::settings::Settings;
@@ -40,7 +41,7 @@ impl Demo {
         if self.traffic { &[&K6] } else { &[] }
     }
 
-    /// Adds the parts to a running stack. Returns their lines for the stack's table.
+    /// Adds the parts to a running stack that has the service. Returns their lines for the stack's table.
     pub fn add_to(&self, stack: &mut Stack) -> Result<String> {
         let data = if self.data {
             stack.add_data()?;

@@ -1,0 +1,105 @@
+//! The extent of a stack: everything, or one part of it (`cargo xtask up --only`). Each extent has its programs, its ports and its slot, so
+//! that the parts of one checkout can run side by side. `stack` starts the processes.
+
+use super::SLOT;
+use crate::background::Slot;
+use crate::ports::Port;
+use crate::tools::{ALERTMANAGER, CADDY, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool};
+
+/// The extent of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    Whole,
+    /// Prometheus, Alertmanager, the exporters, the mail sink, the runbooks, and Grafana if it is installed.
+    Monitoring,
+    /// The replicas, the edge, the simulated platforms and the stores.
+    Service,
+    /// Postgres and Redis.
+    Stores,
+}
+
+impl Scope {
+    /// Every extent, in the order in which `down` stops them: the monitoring before the service, the service before its stores.
+    pub const ALL: [Self; 4] = [Self::Whole, Self::Monitoring, Self::Service, Self::Stores];
+
+    /// The slot of a running stack of this extent.
+    #[must_use]
+    pub const fn slot(self) -> Slot {
+        match self {
+            Self::Whole => SLOT,
+            Self::Monitoring => Slot::new("up-monitoring"),
+            Self::Service => Slot::new("up-service"),
+            Self::Stores => Slot::new("up-stores"),
+        }
+    }
+
+    /// The tools that it needs.
+    #[must_use]
+    pub fn programs(self) -> &'static [&'static Tool] {
+        match self {
+            Self::Whole => &super::PROGRAMS,
+            // Caddy renders the runbooks.
+            Self::Monitoring => &[&CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV],
+            Self::Service => &[&INITDB, &REDIS, &CADDY],
+            Self::Stores => &[&INITDB, &REDIS],
+        }
+    }
+
+    /// Whether it has the stores.
+    #[must_use]
+    pub fn has_stores(self) -> bool {
+        self != Self::Monitoring
+    }
+
+    /// Whether it has the replicas, with edge and simulated platforms.
+    #[must_use]
+    pub fn has_service(self) -> bool {
+        matches!(self, Self::Whole | Self::Service)
+    }
+
+    /// Whether it has the monitoring.
+    #[must_use]
+    pub fn has_monitoring(self) -> bool {
+        matches!(self, Self::Whole | Self::Monitoring)
+    }
+
+    /// Whether one of its processes listens on a port.
+    pub(super) fn has(self, port: Port) -> bool {
+        match port {
+            Port::Postgres | Port::Redis => self.has_stores(),
+            Port::Edge | Port::EdgeTls | Port::CaddyMetrics | Port::CaddyAdmin | Port::Backend(_) | Port::ProviderSim => self.has_service(),
+            Port::Prometheus
+            | Port::Alertmanager
+            | Port::Grafana
+            | Port::Runbooks
+            | Port::PostgresExporter
+            | Port::RedisExporter
+            | Port::NodeExporter
+            | Port::MailSmtp
+            | Port::MailPage => self.has_monitoring(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_includes_its_stores_and_shares_no_port_with_the_monitoring() {
+        for port in [Port::Postgres, Port::Redis, Port::Edge, Port::Backend(1), Port::ProviderSim, Port::Prometheus, Port::MailPage] {
+            assert!(Scope::Whole.has(port), "{port:?}");
+            assert!(Scope::Service.has(port) != Scope::Monitoring.has(port), "{port:?}");
+            assert!(!Scope::Stores.has(port) || Scope::Service.has(port), "{port:?}");
+        }
+    }
+
+    #[test]
+    fn the_parts_together_need_the_programs_of_the_whole() {
+        let names = |scope: Scope| scope.programs().iter().map(|tool| tool.name);
+        for name in names(Scope::Whole) {
+            assert!(names(Scope::Service).chain(names(Scope::Monitoring)).any(|other| other == name), "{name}");
+        }
+    }
+}
