@@ -54,13 +54,20 @@ impl<'a> Progress<'a> {
     }
 
     fn read(&self) -> Result<Figures> {
-        let read = |query: &str| Ok::<_, anyhow::Error>(value(self.prometheus, query)?.unwrap_or_default());
+        let since = self.began.elapsed();
+        let read = |operator, series| Ok::<_, anyhow::Error>(value(self.prometheus, &query(operator, series, since))?.unwrap_or_default());
         Ok(Figures {
-            requests: read("sum(k6_http_reqs_total)")?,
-            failed: read("sum(k6_http_reqs_total{expected_response=\"false\"})")?,
-            p95: read("max(k6_http_req_duration_p95)")?,
+            requests: read("sum", "k6_http_reqs_total")?,
+            failed: read("sum", "k6_http_reqs_total{expected_response=\"false\"}")?,
+            p95: read("max", "k6_http_req_duration_p95")?,
         })
     }
+}
+
+/// A query over the series of the whole run. k6 no longer sends the series of a scenario that has ended, and five minutes later a query
+/// without a window would not find them.
+fn query(operator: &str, series: &str, since: Duration) -> String {
+    format!("{operator}(last_over_time({series}[{}s]))", since.as_secs().max(1))
 }
 
 /// The requests so far; their rate and the share of failures since the last line; p95 over the whole run.
@@ -75,6 +82,11 @@ fn line(since: Duration, took: Duration, last: Figures, now: Figures) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queries_reach_back_to_the_start_of_the_run() {
+        assert_eq!(query("sum", "a_total", Duration::from_mins(20)), "sum(last_over_time(a_total[1200s]))");
+    }
 
     #[test]
     fn a_line_shows_the_rate_and_the_failures_since_the_last_one() {
