@@ -54,6 +54,7 @@ verbs! {
     "Generators": {
         Catalogue => catalogue,
         Dashboards => dashboards,
+        Pictures => pictures,
         Slo => slo,
         Sqlx => sqlx,
         Web => web,

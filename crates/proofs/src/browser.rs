@@ -78,6 +78,7 @@ fn stories(story: &str) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn chromium() -> Result<PathBuf> {
+/// The browser: the program on PATH, or the one that the variable names.
+pub fn chromium() -> Result<PathBuf> {
     env::var_os(VARIABLE).map_or_else(|| CHROMIUM.path(), |path| Ok(path.into()))
 }

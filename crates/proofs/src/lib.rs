@@ -37,6 +37,7 @@ mod machine;
 pub mod notifications;
 pub mod panels;
 pub mod peers;
+pub mod pictures;
 mod processes;
 mod prometheus;
 pub mod prose;

@@ -12,7 +12,9 @@ use devstack::tools::{DENY, Tool, require};
 use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
 use proofs::health_matrix::{self, Extent};
-use proofs::{canary, cardinality, doctest, drill, fanout, footprint, interface, prose, reconcile, roll, smoke, suite, version_skew};
+use proofs::{
+    canary, cardinality, doctest, drill, fanout, footprint, interface, pictures, prose, reconcile, roll, smoke, suite, version_skew,
+};
 use rustix::process::Signal;
 
 use super::{dashboards, slo, sqlx};
@@ -77,6 +79,7 @@ pub fn run(args: &Args) -> Result<bool> {
     })?;
     slo::check(&mut report)?;
     dashboards::check(&mut report, args.install)?;
+    pictures::check(&mut report)?;
     doctest::check(&mut report, &crate::command_line())?;
     smoke::all(&mut report)?;
     roll::add(&mut report, Signal::TERM, Form::Demo)?;

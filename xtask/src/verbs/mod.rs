@@ -21,6 +21,7 @@ pub mod notifications;
 pub mod overhead;
 pub mod panels;
 pub mod peers;
+pub mod pictures;
 pub mod prose;
 pub mod reconcile;
 pub mod roll;
