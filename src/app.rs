@@ -35,6 +35,7 @@ use crate::realtime::Realtime;
 use crate::server::{self, Limits};
 use crate::state::{AppState, Parts};
 use crate::tasks::Tasks;
+use crate::tools::Tools;
 use crate::{router, telemetry};
 
 /// An error that ends the service or prevents its start.
@@ -147,6 +148,7 @@ impl App {
         let faults = config.faults.then(|| Faults::new(db.clone(), injector, router::templates(&interface)));
         let fleet = Fleet::new(db.clone(), accounts.clone(), oauth.clone(), environments.clone(), health.clone(), metrics.clone());
         let follower = environments.follower(&config);
+        let tools = Tools::new(config.tools.clone());
         let state = AppState::from(Parts {
             config,
             metrics,
@@ -162,6 +164,7 @@ impl App {
             visits,
             faults,
             heartbeat,
+            tools,
         });
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, background: Background { redis, cache, engine, workers, fleet, follower, state } })

@@ -1,9 +1,10 @@
 //! Configuration: every variable with its type, default, unit and effect. `vitrine config` prints the values.
 //!
-//! Error messages name the variable and its requirement, never the value of a secret. `command_line` reads the variables; `values` defines
-//! their types.
+//! Error messages name the variable and its requirement, never the value of a secret. `command_line` reads the variables; `values` and
+//! `tools` define their types.
 
 mod command_line;
+mod tools;
 mod values;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::command_line::{Cli, Verb};
+pub use self::tools::{Tool, ToolAddress, ToolUrls};
 pub use self::values::{Environment, LogFormat, Networks, Requirement};
 use self::values::{duration, limit, platform_limit, statement_limit};
 use crate::domain::DriverName;
@@ -215,6 +217,12 @@ pub struct Config {
     /// Whether `vitrine seed` adds demo projects to the showcase; production refuses them
     #[arg(long, env = "DEMO_DATA", value_name = "DEMO_DATA", default_value = "true", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub demo_data: bool,
+    /// Whether the stack sends demo traffic; the operator's page shows this value, which starts or stops no traffic
+    #[arg(long, env = "DEMO_TRAFFIC", value_name = "DEMO_TRAFFIC", default_value = "false", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub demo_traffic: bool,
+    /// The tools for operators.
+    #[command(flatten)]
+    pub tools: ToolUrls,
 
     /// Bearer token that the metrics routes require; if unset, these routes are open (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
@@ -251,6 +259,7 @@ impl Config {
         if !matches!(self.public_url.scheme(), "http" | "https") || self.public_url.host().is_none() {
             return Err("PUBLIC_URL must be an http or https URL".to_owned());
         }
+        self.tools.check()?;
         if !self.readiness_requires.contains(&Requirement::Postgres) {
             return Err("READINESS_REQUIRES must include postgres".to_owned());
         }

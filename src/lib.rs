@@ -8,6 +8,7 @@
 //! | [`state`] | the services that handlers share |
 //! | [`interface`], [`api_docs`] | the `OpenAPI` description, and its pages |
 //! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |
+//! | [`tools`] | the state of the operators' tools, such as Grafana |
 //! | [`features`] | the features of the service, one folder each |
 //! | [`domain`] | enums, validation, paging and versions, for models, services and stores |
 //! | [`http`] | problems, extractors, the layers of the router |
@@ -51,3 +52,4 @@ pub mod shutdown;
 pub mod state;
 pub mod tasks;
 pub mod telemetry;
+pub mod tools;

@@ -17,6 +17,7 @@ use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::metrics::exporter::Exporter;
 use crate::realtime::Realtime;
+use crate::tools::Tools;
 
 /// A shared pointer to the parts of one application.
 #[derive(Clone)]
@@ -73,4 +74,6 @@ pub struct Parts {
     pub faults: Option<Faults>,
     /// The heartbeats of all replicas.
     pub heartbeat: Heartbeat,
+    /// The tools for operators.
+    pub tools: Tools,
 }

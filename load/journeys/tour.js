@@ -1,5 +1,5 @@
-// A user who does everything once: every operation of the API, and every page except the one for faults, which only admins can open. The
-// profile `smoke` checks that no operation is missing.
+// A user who does everything once: every operation of the API, and every page except those for operators: faults, which only admins can
+// open, and the operator's page, which does not exist for users in production. The profile `smoke` checks that no operation is missing.
 
 import exec from 'k6/execution';
 

@@ -10,6 +10,7 @@ use url::form_urlencoded::byte_serialize;
 use uuid::Uuid;
 
 use super::assets::Assets;
+use crate::config::Environment;
 use crate::features::accounts::{MaybeUser, Role, User};
 use crate::http::{ApiError, Code};
 use crate::metrics::kinds::Timer;
@@ -28,6 +29,8 @@ pub struct Frame {
     pub user: Option<Viewer>,
     /// Whether to show the link to the faults page.
     pub has_faults: bool,
+    /// Whether the viewer may open the operator's page, so that it is linked.
+    pub has_operator: bool,
     /// Paths of the script, the style sheet and the icon.
     pub assets: &'static Assets,
     /// Share of page loads for which browsers report timings, 0 to 1.
@@ -54,6 +57,7 @@ impl Frame {
             route: "",
             user: None,
             has_faults: false,
+            has_operator: state.config.environment == Environment::Development,
             assets: Assets::get(),
             rum_sample: state.config.rum_sample,
             version: env!("CARGO_PKG_VERSION"),
@@ -67,8 +71,16 @@ impl Frame {
         let route = route.ok_or_else(|| ApiError::new(Code::Internal).source("the page has no `PageRoute`"))?;
         let viewer = |user: &User| Viewer { id: user.id, display_name: user.display_name.clone(), email: user.email.clone() };
         let making = Some(state.metrics.ssr_duration.time(route));
-        let has_faults = state.faults.is_some() && user.is_some_and(|user| user.role == Role::Admin);
-        Ok(Self { route: route.name(), user: user.map(viewer), has_faults, _making: making, ..Self::bare(state) })
+        let is_admin = user.is_some_and(|user| user.role == Role::Admin);
+        let bare = Self::bare(state);
+        Ok(Self {
+            route: route.name(),
+            user: user.map(viewer),
+            has_faults: state.faults.is_some() && is_admin,
+            has_operator: bare.has_operator || is_admin,
+            _making: making,
+            ..bare
+        })
     }
 }
 

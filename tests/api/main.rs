@@ -50,6 +50,7 @@ mod oauth_attacks;
 mod oauth_faults;
 mod oauth_keys;
 mod oidc_provider;
+mod operator;
 mod overload;
 mod pages;
 mod paging;

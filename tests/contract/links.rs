@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use clap::{Parser, ValueEnum};
 use serde_json::Value;
+use vitrine::config::{Cli, Tool};
 
 use crate::files::{files, items, root, stem, text, yaml};
 
@@ -125,13 +127,29 @@ fn all_services_except_the_edge_are_published_on_loopback_only() {
         }
     }
     let page = &compose["services"]["runbooks"];
-    assert_eq!(page["networks"], serde_json::json!(["monitoring"]), "the runbooks must be in the network monitoring only");
+    assert_eq!(page["networks"], serde_json::json!(["app", "monitoring"]), "the runbooks must be in the networks app and monitoring only");
     let mounts: Vec<_> = items(&page["volumes"]).filter_map(Value::as_str).collect();
     assert_eq!(
         mounts,
         ["./monitoring/runbooks:/srv/monitoring/runbooks:ro", "./docs:/srv/docs:ro"],
         "the service runbooks must mount only documents"
     );
+}
+
+#[test]
+fn replicas_know_both_urls_of_every_tool_and_share_a_network_with_it() {
+    let compose = compose();
+    let variables = &compose["x-backend-environment"];
+    let addresses = variables["TOOL_ADDRESSES"].as_str().unwrap();
+    let arguments = ["vitrine", "--database-url=postgres://x", "--redis-url=redis://x", &format!("--tool-addresses={addresses}")];
+    let tools = Cli::try_parse_from(arguments).unwrap().config.tools;
+    let url = |tool: &Tool| format!("{}_URL", tool.to_possible_value().unwrap().get_name().to_uppercase().replace('-', "_"));
+    for tool in Tool::value_variants() {
+        assert!(compose["x-links"][url(tool)].is_string(), "{} is missing", url(tool));
+        let address = tools.address(*tool).unwrap_or_else(|| panic!("{tool:?} has no address in TOOL_ADDRESSES"));
+        let networks = &compose["services"][address.host_str().unwrap()]["networks"];
+        assert!(items(networks).any(|network| network == "app"), "replicas do not reach {address}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ export const open = ({ slug }) => ({
   home: '/',
   about: '/about',
   login: '/login',
+  operator: '/operator',
   projects: '/projects',
   published: `/projects/${slug}`,
 });

@@ -264,6 +264,13 @@ impl Ports {
         ])
     }
 
+    /// As [`Self::pages`], without the service itself, and without Grafana if it does not run.
+    pub(crate) fn tools(&self) -> Result<Vec<(&'static str, String)>> {
+        let has_grafana = self.of(Port::Grafana).is_ok();
+        let is_tool = |name: &str| name != "PUBLIC_URL" && (name != "GRAFANA_URL" || has_grafana);
+        Ok(self.pages()?.into_iter().filter(|(name, _)| is_tool(name)).collect())
+    }
+
     /// Replaces the default addresses of `up` in a document with the addresses of this stack.
     #[must_use]
     pub fn replace_defaults(&self, text: &str) -> String {
@@ -353,6 +360,25 @@ mod tests {
         assert_eq!(ports.page(Port::Edge).unwrap(), "https://localhost:8443");
         assert_eq!(ports.address(Port::Edge).unwrap(), "127.0.0.1:8080");
         assert_eq!(ports.url(Port::Prometheus).unwrap(), "http://127.0.0.1:9090");
+    }
+
+    #[test]
+    fn the_readme_lists_the_pages_that_up_prints() {
+        let readme = std::fs::read_to_string(crate::paths::root().join("README.md")).unwrap();
+        let ports = Ports::fixed(MAX_REPLICAS);
+        let edge = ports.page(Port::Edge).unwrap();
+        let pages = ports.pages().unwrap().map(|(_, page)| page);
+        for page in pages.into_iter().chain([format!("{edge}/api/docs/"), format!("{edge}/operator")]) {
+            assert!(readme.contains(&format!("| {page} |")), "README.md must list {page}");
+        }
+    }
+
+    #[test]
+    fn tools_that_do_not_run_have_no_url() {
+        let names = |ports: Ports| ports.tools().unwrap().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(Ports::fixed(1)).len(), 6);
+        let without = names(Ports::fixed(1).without(Port::Grafana));
+        assert!(without.len() == 5 && !without.contains(&"GRAFANA_URL"), "{without:?}");
     }
 
     #[test]

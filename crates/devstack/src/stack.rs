@@ -219,6 +219,9 @@ impl Stack {
             .env("PLATFORMS_FILE", self.config().join("platforms/simulated.toml"))
             .env("TOKEN_KEYS_FILE", secrets.join("token_keys"))
             .grace(DRAIN_GRACE);
+        for (name, page) in ports.tools()? {
+            replica = replica.env(name, page);
+        }
         if ports.form() == Form::Production {
             replica = replica.env("ENVIRONMENT", "production").env("METRICS_TOKEN_FILE", secrets.join(METRICS_TOKEN));
         }

@@ -8,6 +8,7 @@ labels! {
         Home ["/"],
         About ["/about"],
         Login ["/login"],
+        Operator ["/operator"],
         Showcase ["/projects"],
         Published ["/projects/{slug}"],
         Studio ["/studio"],

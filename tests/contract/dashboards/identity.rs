@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use vitrine::tools::DASHBOARDS;
+
 use super::{finds, hold, text};
 use crate::files::{dashboards, items};
 
@@ -74,6 +76,14 @@ fn every_dashboard_draws_deployments_and_alerts() {
     hold(annotations);
     finds(annotations, "/annotations/list/0/expr", json!(""), "does not draw Deployments");
     finds(annotations, "/annotations/list/1/datasource/uid", json!("prometheus"), "does not draw Alerts");
+}
+
+#[test]
+fn the_operators_page_lists_every_dashboard() {
+    let dashboards = dashboards();
+    let committed: BTreeSet<_> = dashboards.iter().map(|(_, dashboard)| (text(&dashboard["uid"]), text(&dashboard["title"]))).collect();
+    let listed: BTreeSet<_> = DASHBOARDS.iter().map(|(uid, title)| ((*uid).to_owned(), (*title).to_owned())).collect();
+    assert_eq!(listed, committed);
 }
 
 #[test]

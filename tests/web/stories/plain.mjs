@@ -24,6 +24,8 @@ export const plain = {
     await reads(page, open.home, 'Vitrine', 'Analytical Engine', 'JavaScript');
     await reads(page, open.about, 'replicas');
     await reads(page, open.login, 'JavaScript');
+    // Of the tools, only the simulated platforms run beside the pages.
+    await reads(page, open.operator, 'Simulated platforms', 'reachable', 'Prometheus', 'not reachable');
     await reads(page, open.projects, 'Analytical Engine');
     await reads(page, open.published, 'Analytical Engine', 'Weaves algebraic patterns.');
     assert.equal((await page.goto(pages.missing.path)).status(), 404);

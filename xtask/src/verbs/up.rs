@@ -108,7 +108,7 @@ pub fn run(args: &Args) -> Result<bool> {
         replicas: args.replicas,
         binary: cargo::binary(args.release),
         engine,
-        settings: Vec::new(),
+        settings: demo.settings(),
     };
     let mut stack = Stack::start_only(plan, scope)?;
     let mut table = stack.table()?;

@@ -41,6 +41,13 @@ impl Demo {
         if self.traffic { &[&K6] } else { &[] }
     }
 
+    /// The variables that tell replicas about the demo.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let is_running = self.traffic && K6.find().is_some();
+        vec![(TRAFFIC.to_owned(), is_running.to_string())]
+    }
+
     /// Adds the parts to a running stack that has the service. Returns their lines for the stack's table.
     pub fn add_to(&self, stack: &mut Stack) -> Result<String> {
         let data = if self.data {

@@ -35,7 +35,8 @@ impl Stack {
     fn add_service(&self, rows: &mut Vec<(&str, String)>) -> Result<()> {
         let ports = &self.plan.ports;
         rows.push(("Vitrine", ports.page(Port::Edge)?));
-        rows.push(("API documentation", format!("{}/api/docs", ports.page(Port::Edge)?)));
+        rows.push(("API documentation", format!("{}/api/docs/", ports.page(Port::Edge)?)));
+        rows.push(("Operator's page", format!("{}/operator", ports.page(Port::Edge)?)));
         rows.push(("Simulated platforms", ports.page(Port::ProviderSim)?));
         for number in 1..=self.plan.replicas {
             rows.push(("Replica", ports.url(Port::Backend(number))?));
