@@ -1,5 +1,7 @@
-//! Grafana's provisioning: the data source, the dashboards and the right to view them. They are set in the provisioning files and in
+//! Grafana's provisioning: the data sources, the dashboards and the right to view them. They are set in the provisioning files and in
 //! Grafana's service in `docker-compose.yml`.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -14,7 +16,8 @@ struct Provisioning {
     sources: Value,
     providers: Value,
     prometheus: Value,
-    grafana: Value,
+    /// The services of compose.
+    services: Value,
     /// The script that creates the secrets of compose.
     secrets: String,
     dashboards: Vec<Value>,
@@ -24,22 +27,22 @@ impl Provisioning {
     fn read() -> Self {
         let read = |path: &str| yaml(&root().join(path));
         Self {
-            sources: read("monitoring/grafana/provisioning/datasources/prometheus.yml"),
+            sources: read("monitoring/grafana/provisioning/datasources/vitrine.yml"),
             providers: read("monitoring/grafana/provisioning/dashboards/vitrine.yml"),
             prometheus: read("monitoring/prometheus/prometheus.yml"),
-            grafana: read("docker-compose.yml")["services"]["grafana"].take(),
+            services: read("docker-compose.yml")["services"].take(),
             secrets: file("compose/make-secrets.sh"),
             dashboards: dashboards().into_iter().map(|(_, dashboard)| dashboard).collect(),
         }
     }
 
     fn setting(&self, name: &str) -> String {
-        text(&self.grafana["environment"][name])
+        text(&self.services["grafana"]["environment"][name])
     }
 
     /// The path, in the checkout or in a volume, that is mounted at a path of the container.
     fn mounted(&self, path: &str) -> Option<String> {
-        let mounts = items(&self.grafana["volumes"]).filter_map(|mount| {
+        let mounts = items(&self.services["grafana"]["volumes"]).filter_map(|mount| {
             let mut parts = mount.as_str()?.split(':');
             Some((parts.next()?, parts.next()?))
         });
@@ -52,7 +55,27 @@ impl Provisioning {
         self.mounted(path).is_some_and(|path| root().join(path).exists())
     }
 
+    /// Whether Grafana sends the requests to a source itself, and shares a network with it.
+    fn is_reached(&self, source: &Value) -> bool {
+        let url = text(&source["url"]);
+        let host = url.strip_prefix("http://").and_then(|rest| rest.split(':').next()).unwrap_or_default();
+        let networks = |service: &str| items(&self.services[service]["networks"]).collect::<Vec<_>>();
+        source["access"] == "proxy" && networks(host).iter().any(|network| networks("grafana").contains(network))
+    }
+
+    /// The uids of the sources that the dashboards name directly or select by default.
+    fn used(&self) -> BTreeSet<String> {
+        let mut used = BTreeSet::new();
+        for dashboard in &self.dashboards {
+            used.insert(text(&dashboard["templating"]["list"][0]["current"]["value"]));
+            named(dashboard, &mut used);
+        }
+        used
+    }
+
     fn faults(&self) -> Vec<&'static str> {
+        let sources: Vec<&Value> = items(&self.sources["datasources"]).collect();
+        let known: BTreeSet<String> = sources.iter().map(|source| text(&source["uid"])).collect();
         let source = &self.sources["datasources"][0];
         let provider = &self.providers["providers"][0];
         let is_chosen = |dashboard: &Value| dashboard["templating"]["list"][0]["current"]["value"] == source["uid"];
@@ -62,8 +85,14 @@ impl Provisioning {
         let checks = [
             (self.sources["apiVersion"] == 1 && self.providers["apiVersion"] == 1, "a file has an unsupported apiVersion"),
             (source["type"] == "prometheus" && source["isDefault"] == true, "Prometheus is not the default data source"),
-            (source["editable"] == false && provider["allowUiUpdates"] == false, "data source or dashboards can be changed in the UI"),
+            (
+                sources.iter().all(|source| source["editable"] == false) && provider["allowUiUpdates"] == false,
+                "data sources or dashboards can be changed in the UI",
+            ),
+            (sources.iter().all(|source| self.is_reached(source)), "Grafana does not reach a data source"),
             (self.dashboards.iter().all(is_chosen), "a dashboard selects another data source by default"),
+            (self.used().is_subset(&known), "a dashboard uses a data source that does not exist"),
+            (sources.iter().any(|source| source["type"] == "alertmanager"), "Alertmanager is not a data source"),
             (*interval == self.prometheus["global"]["scrape_interval"], "the interval of the data source differs from the scrape interval"),
             (self.is_there(PROVISIONING), "provisioning is not mounted"),
             (provider["type"] == "file" && self.is_there(&text(&provider["options"]["path"])), "dashboards are not mounted"),
@@ -72,6 +101,7 @@ impl Provisioning {
                 self.setting("GF_AUTH_ANONYMOUS_ENABLED") == "true" && self.setting("GF_AUTH_ANONYMOUS_ORG_ROLE") == "Viewer",
                 "anonymous users are not viewers",
             ),
+            (self.setting("GF_USERS_VIEWERS_CAN_EDIT") == "true", "viewers cannot open Explore"),
             (self.setting("GF_USERS_ALLOW_SIGN_UP") == "false", "sign-up is open to anybody"),
             (
                 secret.is_some_and(|(volume, name)| volume == "secrets" && self.secrets.contains(&format!(">{name}"))),
@@ -79,6 +109,21 @@ impl Provisioning {
             ),
         ];
         checks.into_iter().filter(|(holds, _)| !holds).map(|(_, fault)| fault).collect()
+    }
+}
+
+/// Collects the uids of data sources in a part of a dashboard, except variables and Grafana's own source.
+fn named(part: &Value, uids: &mut BTreeSet<String>) {
+    match part {
+        Value::Object(fields) => {
+            let uid = text(&part["datasource"]["uid"]);
+            if !uid.is_empty() && !uid.starts_with('$') && !uid.contains("grafana") && !uid.contains("Grafana") {
+                uids.insert(uid);
+            }
+            fields.values().for_each(|field| named(field, uids));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| named(part, uids)),
+        _ => {}
     }
 }
 
@@ -96,16 +141,27 @@ fn inconsistent_provisioning_is_reported() {
     };
     finds(|all| all.sources["apiVersion"] = json!(2), "a file has an unsupported apiVersion");
     finds(|all| all.sources["datasources"][0]["isDefault"] = json!(false), "Prometheus is not the default data source");
-    finds(|all| all.sources["datasources"][0]["editable"] = json!(true), "data source or dashboards can be changed in the UI");
-    finds(|all| all.sources["datasources"][0]["uid"] = json!("other"), "a dashboard selects another data source by default");
+    finds(|all| all.sources["datasources"][1]["editable"] = json!(true), "data sources or dashboards can be changed in the UI");
+    finds(|all| all.sources["datasources"][1]["url"] = json!("http://redis:6379"), "Grafana does not reach a data source");
+    finds(|all| all.sources["datasources"][1]["access"] = json!("direct"), "Grafana does not reach a data source");
+    finds(|all| all.sources["datasources"][1]["type"] = json!("loki"), "Alertmanager is not a data source");
+    finds(
+        |all| all.dashboards[0]["panels"][0]["datasource"] = json!({ "uid": "other" }),
+        "a dashboard uses a data source that does not exist",
+    );
+    let chosen = |all: &mut Provisioning| all.dashboards[0]["templating"]["list"][0]["current"]["value"] = json!("alertmanager");
+    finds(chosen, "a dashboard selects another data source by default");
+    let explore = |all: &mut Provisioning| all.services["grafana"]["environment"]["GF_USERS_VIEWERS_CAN_EDIT"] = json!("false");
+    finds(explore, "viewers cannot open Explore");
     finds(
         |all| all.prometheus["global"]["scrape_interval"] = json!("30s"),
         "the interval of the data source differs from the scrape interval",
     );
     finds(|all| all.providers["providers"][0]["options"]["path"] = json!("/var/lib/grafana/boards"), "dashboards are not mounted");
-    let home = |all: &mut Provisioning| all.grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = json!("/home.json");
+    let home =
+        |all: &mut Provisioning| all.services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = json!("/home.json");
     finds(home, "the home dashboard does not exist");
-    finds(|all| all.grafana["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] = json!("Admin"), "anonymous users are not viewers");
-    finds(|all| all.grafana["environment"]["GF_USERS_ALLOW_SIGN_UP"] = json!("true"), "sign-up is open to anybody");
+    finds(|all| all.services["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] = json!("Admin"), "anonymous users are not viewers");
+    finds(|all| all.services["grafana"]["environment"]["GF_USERS_ALLOW_SIGN_UP"] = json!("true"), "sign-up is open to anybody");
     finds(|all| all.secrets.clear(), "the password is not a generated secret");
 }
