@@ -12,8 +12,22 @@ use crate::promql::{self, Query, Selector};
 use crate::runbooks::queries;
 
 /// Prefixes of the metrics of other programs, such as Prometheus, exporters and k6.
-const FOREIGN: [&str; 13] =
-    ["up", "scrape_", "ALERTS", "pg_", "redis_", "node_", "caddy_", "go_", "prometheus_", "alertmanager_", "grafana_", "process_", "k6_"];
+const FOREIGN: [&str; 14] = [
+    "up",
+    "scrape_",
+    "ALERTS",
+    "probe_",
+    "pg_",
+    "redis_",
+    "node_",
+    "caddy_",
+    "go_",
+    "prometheus_",
+    "alertmanager_",
+    "grafana_",
+    "process_",
+    "k6_",
+];
 /// Labels of every scraped series.
 const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];
 

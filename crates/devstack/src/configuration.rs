@@ -40,7 +40,12 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
         }
     }
     let pages = ports.pages()?;
-    edit(&folder.join("prometheus/prometheus.yml"), |text| with_values(&prometheus(text, folder, ports, replicas, with_grafana), &pages))?;
+    let edge = ports.url(Port::Edge)?;
+    edit(&folder.join("prometheus/prometheus.yml"), |text| {
+        // An edge that serves a host name has another URL than that of its port.
+        let text = text.replace(&format!("http://{}/", Port::Edge.name()), &format!("{edge}/"));
+        with_values(&prometheus(&text, folder, ports, replicas, with_grafana), &pages)
+    })?;
     edit(&folder.join("alertmanager/alertmanager.yml"), |text| alertmanager(text, folder, ports))?;
     write_receivers(&folder.join("alertmanager"), ports)?;
     write_metrics_token(folder, "")?;

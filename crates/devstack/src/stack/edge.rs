@@ -1,5 +1,6 @@
 //! The edge of a stack: starts, stops and reloads Caddy with the Caddyfile of the repository.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::tools::CADDY;
 impl Stack {
     pub(super) fn start_edge(&mut self) -> Result<()> {
         say("caddy");
-        let caddy = self.launch_edge()?;
+        let caddy = self.launch_edge(&[])?;
         self.phases.push(vec![caddy]);
         Ok(())
     }
@@ -29,7 +30,18 @@ impl Stack {
 
     /// Starts the edge on the same ports again.
     pub fn start_edge_again(&mut self) -> Result<()> {
-        let caddy = self.launch_edge()?;
+        let caddy = self.launch_edge(&[])?;
+        *self.process("caddy")? = caddy;
+        Ok(())
+    }
+
+    /// Restarts the edge with a new certificate for `edge.localhost`, which has this lifetime, such as `1h`, or else its usual one.
+    pub fn replace_certificate(&mut self, lifetime: Option<&str>) -> Result<()> {
+        self.stop_edge()?;
+        // Caddy would go on to use this certificate until shortly before it expires.
+        fs::remove_dir_all(self.data("caddy")?.join("caddy/certificates/local/edge.localhost"))?;
+        let lifetime = lifetime.map(|lifetime| ("EDGE_CERTIFICATE_LIFETIME", lifetime));
+        let caddy = self.launch_edge(lifetime.as_slice())?;
         *self.process("caddy")? = caddy;
         Ok(())
     }
@@ -48,9 +60,10 @@ impl Stack {
         Ok(())
     }
 
-    fn launch_edge(&self) -> Result<Process> {
+    fn launch_edge(&self, settings: &[(&str, &str)]) -> Result<Process> {
         let daemon = self.daemon("caddy", &CADDY.path()?).args(["run", "--adapter", "caddyfile", "--config"]);
         let daemon = self.edge_variables()?.into_iter().fold(daemon, |daemon, (name, value)| daemon.env(name, value));
+        let daemon = settings.iter().fold(daemon, |daemon, (name, value)| daemon.env(name, value));
         // The time to stop must be longer than the grace period in the Caddyfile, so that Caddy can complete the requests in flight.
         let mut caddy = daemon.args([paths::root().join("Caddyfile")]).grace(Duration::from_secs(20)).start()?;
         let ports = &self.plan.ports;

@@ -16,7 +16,9 @@ use crate::paths;
 use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process, wait_until};
 use crate::report::Outcome;
-use crate::tools::{ALERTMANAGER, CADDY, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER};
+use crate::tools::{
+    ALERTMANAGER, BLACKBOX_EXPORTER, CADDY, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER,
+};
 
 /// Two scrape intervals and a margin.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
@@ -47,6 +49,7 @@ impl Stack {
                 self.daemon("node-exporter", &NODE_EXPORTER.path()?).args([listen(Port::NodeExporter)?]).start()?,
                 format!("{}/metrics", ports.url(Port::NodeExporter)?),
             ),
+            (self.probes()?, format!("{}/metrics", ports.url(Port::BlackboxExporter)?)),
             (mail_sink(self.daemon("maildev", &MAILDEV.path()?), ports)?, format!("{}/healthz", ports.url(Port::MailPage)?)),
         ];
         for (process, url) in &mut exporters {
@@ -54,6 +57,19 @@ impl Stack {
         }
         self.phases.push(exporters.into_iter().map(|(process, _)| process).collect());
         Ok(())
+    }
+
+    /// Starts the exporter that requests the service through the edge.
+    fn probes(&self) -> Result<Process> {
+        let mut exporter = self.daemon("blackbox-exporter", &BLACKBOX_EXPORTER.path()?).args([
+            format!("--config.file={}", paths::root().join("monitoring/blackbox/blackbox.yml").display()),
+            format!("--web.listen-address={}", self.plan.ports.address(Port::BlackboxExporter)?),
+        ]);
+        if let Some(authority) = http::trusted() {
+            // Programs written in Go trust the authorities in this file.
+            exporter = exporter.env("SSL_CERT_FILE", authority);
+        }
+        exporter.start()
     }
 
     pub(super) fn start_runbooks(&mut self) -> Result<()> {

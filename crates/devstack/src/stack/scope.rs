@@ -4,7 +4,9 @@
 use super::SLOT;
 use crate::background::Slot;
 use crate::ports::Port;
-use crate::tools::{ALERTMANAGER, CADDY, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool};
+use crate::tools::{
+    ALERTMANAGER, BLACKBOX_EXPORTER, CADDY, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
+};
 
 /// The extent of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,9 @@ impl Scope {
         match self {
             Self::Whole => &super::PROGRAMS,
             // Caddy renders the runbooks.
-            Self::Monitoring => &[&CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV],
+            Self::Monitoring => {
+                &[&CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &BLACKBOX_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV]
+            }
             Self::Service => &[&INITDB, &REDIS, &CADDY],
             Self::Stores => &[&INITDB, &REDIS],
         }
@@ -76,6 +80,7 @@ impl Scope {
             | Port::PostgresExporter
             | Port::RedisExporter
             | Port::NodeExporter
+            | Port::BlackboxExporter
             | Port::MailSmtp
             | Port::MailPage => self.has_monitoring(),
         }

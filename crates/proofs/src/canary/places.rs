@@ -22,8 +22,15 @@ pub struct Place {
 
 /// The metrics of every scrape target except Grafana, and the names and values of all labels in Prometheus.
 pub fn metrics(test: &TestStack) -> Result<Vec<Place>> {
-    let exporters =
-        [Port::CaddyMetrics, Port::PostgresExporter, Port::RedisExporter, Port::NodeExporter, Port::Prometheus, Port::Alertmanager];
+    let exporters = [
+        Port::CaddyMetrics,
+        Port::PostgresExporter,
+        Port::RedisExporter,
+        Port::NodeExporter,
+        Port::BlackboxExporter,
+        Port::Prometheus,
+        Port::Alertmanager,
+    ];
     let ports = (1..=MAX_REPLICAS).map(Port::Backend).chain(exporters);
     let mut places = ports.map(|port| page(test, port, "/metrics")).collect::<Result<Vec<_>>>()?;
     let labels = page(test, Port::Prometheus, "/api/v1/labels")?;

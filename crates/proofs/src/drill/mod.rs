@@ -1,7 +1,8 @@
 //! Drills: each alert fires on its cause, notifies its receiver (if an Alertmanager is left to notify), and resolves after the mitigation
 //! that its runbook names.
 //!
-//! The files of drills are named after rule files (`http`, `database`, …); only `burns` is not: it has drills of the rule file `slo`.
+//! The files of drills are named after rule files (`http`, `database`, …), except two: `burns` has drills of the rule file `slo`, and `edge`
+//! of the rule file `infra`.
 //! `schedule` defines the order of the drills and which of them run at the same time. The tools of drills are `test_stack` (the stack and
 //! its controls) and `traffic` (requests at a rate). `watch` observes the alerts, `run` executes the drills, and `document` writes the
 //! results. `panels` uses the same causes to make dashboard panels react.
@@ -11,6 +12,7 @@ pub(crate) mod burns;
 pub(crate) mod cache;
 pub(crate) mod database;
 pub(crate) mod document;
+pub(crate) mod edge;
 pub(crate) mod environments;
 pub(crate) mod frontend;
 pub(crate) mod http;

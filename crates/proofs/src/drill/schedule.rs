@@ -3,7 +3,7 @@
 //! critical alert that inhibits it. Churn comes last, because its alert compares the rate of connections with that of the hour before.
 
 use super::watch::Key;
-use super::{Drill, accounts, burns, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
+use super::{Drill, accounts, burns, cache, database, edge, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
 
 /// Every drill, in batches.
 pub const ALL: &[&[Drill]] = &[
@@ -32,6 +32,8 @@ pub const ALL: &[&[Drill]] = &[
     &[infra::REPLICA],
     &[meta::TARGET],
     &[infra::SERVICE],
+    &[edge::UNREACHABLE],
+    &[edge::CERTIFICATE],
     &[stability::RESTARTS],
     &[stability::FLAPPING],
     &[meta::CONFIGURATION],

@@ -20,7 +20,7 @@ const EXPOSITION: Row = ("/metrics", Some("# TYPE "));
 /// The profiler of programs written in Go.
 const PROFILER: Row = ("/debug/pprof/", Some("Types of profiles available"));
 
-const SURFACES: [(Port, &[Row]); 12] = [
+const SURFACES: [(Port, &[Row]); 13] = [
     (
         Port::Backend(1),
         &[EXPOSITION, ("/health/metrics", Some("# TYPE ")), ("/api/metrics", Some("# TYPE ")), ("/health/ready", Some("\"checks\":{"))],
@@ -85,6 +85,7 @@ const SURFACES: [(Port, &[Row]); 12] = [
     (Port::PostgresExporter, &[EXPOSITION, ("/probe", None)]),
     (Port::RedisExporter, &[EXPOSITION, ("/scrape", None)]),
     (Port::NodeExporter, &[EXPOSITION]),
+    (Port::BlackboxExporter, &[EXPOSITION, ("/config", None)]),
 ];
 
 /// Paths of files that no server may send.

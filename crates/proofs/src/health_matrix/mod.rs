@@ -39,7 +39,7 @@ const QUIET_LIMIT: Duration = Duration::from_mins(2);
 const COUNTER_LIMIT: Duration = Duration::from_secs(6);
 
 /// The tools that the proof needs.
-pub const TOOLS: [&Tool; 9] = PROGRAMS;
+pub const TOOLS: [&Tool; 10] = PROGRAMS;
 
 /// Which cells to prove.
 #[derive(Clone, Copy, PartialEq, Eq)]

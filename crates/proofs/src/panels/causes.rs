@@ -20,7 +20,7 @@ use crate::drill::test_stack::{TestStack, send_and_forget};
 use crate::drill::traffic::Traffic;
 use crate::drill::watch::parts;
 use crate::drill::{Drill, Mitigation, ends};
-use crate::drill::{accounts, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime};
+use crate::drill::{accounts, cache, database, edge, environments, frontend, http, infra, jobs, meta, realtime, runtime};
 
 /// Longer than the whole proof.
 const LOAD_LASTS: Duration = Duration::from_hours(2);
@@ -97,6 +97,8 @@ pub enum Cause {
     ReplicaStopped,
     /// No replica responds to the edge.
     EdgeErrors,
+    /// The certificate of the edge expires soon.
+    Certificate,
 }
 
 impl Cause {
@@ -159,6 +161,7 @@ impl Cause {
             Self::Task => runtime::TASK,
             Self::ReplicaStopped => infra::REPLICA,
             Self::EdgeErrors => infra::SERVICE,
+            Self::Certificate => edge::CERTIFICATE,
         })
     }
 

@@ -37,7 +37,7 @@ mod tests {
     fn every_cause_is_listed_with_its_description() {
         let text = causes().text;
         assert!(text.contains("export type Cause =\n  /** Users arrive: the demo load begins. */\n  | 'traffic'\n"), "{text}");
-        assert!(text.ends_with("  | 'edge-errors';\n"), "{text}");
+        assert!(text.ends_with("  | 'certificate';\n"), "{text}");
         assert_eq!(text.matches("  | '").count(), Cause::value_variants().len());
     }
 }

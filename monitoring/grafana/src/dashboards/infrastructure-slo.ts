@@ -11,6 +11,8 @@ const edgeRequests = (...matchers: string[]) => part(edge(...matchers), 'count')
 const node = (metric: string, ...matchers: string[]) => from('node', metric, ...matchers);
 const prometheus = (metric: string, ...matchers: string[]) => from('prometheus', metric, ...matchers);
 const alertmanager = (metric: string) => from('alertmanager', metric);
+const probe = (metric: string, ...matchers: string[]) => from('probe', metric, ...matchers);
+const DAY = 86400;
 const EVERY_TARGET = 'up{job=~".+"}';
 const free = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node('node_filesystem_size_bytes', 'fstype!="tmpfs"')}`;
 
@@ -233,6 +235,52 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         unit: 'Bps',
         query: { sent: sum(rate(from('caddy', 'caddy_http_response_size_bytes_sum', AT_EDGE))) },
         movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'From outside',
+      stateTimeline({
+        title: 'Probes',
+        description:
+          'Whether requests through the edge succeed, as a client sees it: the home page, the API, a Socket.IO handshake, and TLS. Good: green.',
+        unit: 'none',
+        query: { '{{probe}}': min(probe('probe_success'), 'probe') },
+        words: { 0: ['fails', BAD], 1: ['succeeds', GOOD] },
+        alert: 'EdgeProbeFailing',
+        movedBy: 'edge-errors',
+        width: 8,
+        height: 9,
+      }),
+      barGauge({
+        title: 'Uptime',
+        description: 'Share of the probes in the selected time range that succeeded. Good: 100 %.',
+        unit: 'percentunit',
+        max: 1,
+        query: { '{{probe}}': `avg by (probe) (avg_over_time(${probe('probe_success')}[$__range]))` },
+        limits: high(0.99, 0.999),
+        alert: 'EdgeProbeFailing',
+        movedBy: 'edge-errors',
+        width: 6,
+      }),
+      timeSeries({
+        title: 'Probe duration',
+        description: 'Duration of each probe, from the connection to the end of the answer. Good: below a second.',
+        unit: 's',
+        query: { '{{probe}}': max(probe('probe_duration_seconds'), 'probe') },
+        movedBy: 'slowness',
+        width: 6,
+        height: 9,
+      }),
+      stat({
+        title: 'Certificate',
+        description:
+          "Time until the edge's certificate, or one in its chain, expires. Good: above 30 days, because Caddy renews a certificate of 90 days when 30 are left.",
+        unit: 's',
+        query: `min(${probe('probe_ssl_earliest_cert_expiry', 'probe="tls"')}) - time()`,
+        limits: high(14 * DAY, 29 * DAY),
+        alert: 'CertificateExpiry',
+        movedBy: 'certificate',
+        width: 4,
       }),
     ),
     row(
