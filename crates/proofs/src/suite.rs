@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result};
 use devstack::engine::{Engine, HOST_VARIABLE};
@@ -149,6 +150,7 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
         .env("PATH", path_with_nextest()?)
         .env("DATABASE_URL", &postgres.url)
         .env("REDIS_URL", &redis.url)
+        .env("NEXTEST_TEST_THREADS", threads())
         // Only `given` sets the variables of optional dependencies, never the caller's environment.
         .env_remove(HOST_VARIABLE);
     for extra in &EXTRAS {
@@ -166,6 +168,11 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
         failed: if success { failed } else { failed.max(1) },
         ..Outcome::default()
     })
+}
+
+/// The number of tests that run at the same time: one more than there are cores, because most tests wait most of the time.
+fn threads() -> String {
+    (thread::available_parallelism().map_or(1, usize::from) + 1).to_string()
 }
 
 /// Cargo finds its subcommands on PATH, but nextest may be elsewhere. The folder of nextest comes last, so that a cargo in
