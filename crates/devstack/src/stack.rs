@@ -17,7 +17,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 
-use crate::background::Slot;
 use crate::configuration;
 use crate::engine::{self, Engine};
 use crate::form::Form;
@@ -27,17 +26,12 @@ use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process};
 use crate::settings::Settings;
 use crate::stores::{self, Durability, StorePlan};
-use crate::tools::{
-    ALERTMANAGER, BLACKBOX_EXPORTER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER,
-    Tool,
-};
+use crate::tools::GRAFANA;
 
 pub use demo::Demo;
 pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
-pub use scope::Scope;
+pub use scope::{PROGRAMS, SLOT, Scope};
 
-/// The stack of `cargo xtask up`: one per checkout.
-pub const SLOT: Slot = Slot::new("up");
 /// The environment variable that marks the processes of a stack with the stack's folder. Postgres and Redis do not have it.
 pub const MARK: &str = "VITRINE_STACK";
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -46,20 +40,6 @@ const DRAIN_GRACE: Duration = Duration::from_secs(40);
 
 /// The file of the token that replicas require of scrapers.
 const METRICS_TOKEN: &str = "metrics_token";
-
-/// The tools that a stack needs.
-pub const PROGRAMS: [&Tool; 10] = [
-    &INITDB,
-    &REDIS,
-    &CADDY,
-    &PROMETHEUS,
-    &ALERTMANAGER,
-    &NODE_EXPORTER,
-    &POSTGRES_EXPORTER,
-    &REDIS_EXPORTER,
-    &BLACKBOX_EXPORTER,
-    &MAILDEV,
-];
 
 /// The ports of `up`; Grafana has one only if it is installed.
 pub fn fixed_ports(replicas: u16) -> Result<Ports> {

@@ -1,12 +1,28 @@
 //! The extent of a stack: everything, or one part of it (`cargo xtask up --only`). Each extent has its programs, its ports and its slot, so
 //! that the parts of one checkout can run side by side. `stack` starts the processes.
 
-use super::SLOT;
 use crate::background::Slot;
 use crate::ports::Port;
 use crate::tools::{
     ALERTMANAGER, BLACKBOX_EXPORTER, CADDY, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
+
+/// The stack of `cargo xtask up`: one per checkout.
+pub const SLOT: Slot = Slot::new("up");
+
+/// The tools that a stack needs.
+pub const PROGRAMS: [&Tool; 10] = [
+    &INITDB,
+    &REDIS,
+    &CADDY,
+    &PROMETHEUS,
+    &ALERTMANAGER,
+    &NODE_EXPORTER,
+    &POSTGRES_EXPORTER,
+    &REDIS_EXPORTER,
+    &BLACKBOX_EXPORTER,
+    &MAILDEV,
+];
 
 /// The extent of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +56,7 @@ impl Scope {
     #[must_use]
     pub fn programs(self) -> &'static [&'static Tool] {
         match self {
-            Self::Whole => &super::PROGRAMS,
+            Self::Whole => &PROGRAMS,
             // Caddy renders the runbooks.
             Self::Monitoring => {
                 &[&CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &BLACKBOX_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV]
