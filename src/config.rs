@@ -210,6 +210,10 @@ pub struct Config {
     #[arg(long, env = "BEACONS_PER_MINUTE", value_name = "BEACONS_PER_MINUTE", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
     pub beacons_per_minute: u32,
 
+    /// Whether open pages reload themselves when the replica has restarted, for development; production refuses it
+    #[arg(long, env = "RELOAD_PAGES", value_name = "RELOAD_PAGES", default_value = "false", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub reload_pages: bool,
+
     /// Whether admins may inject faults, to exercise alerts and runbooks; leave it off in production
     #[arg(long, env = "FAULTS", value_name = "FAULTS", default_value = "false", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub faults: bool,
@@ -255,6 +259,9 @@ impl Config {
         if self.environment == Environment::Production && self.metrics_token.as_ref().is_some_and(|token| token.expose_secret().len() < 16)
         {
             return Err("METRICS_TOKEN must be at least 16 characters in production".to_owned());
+        }
+        if self.environment == Environment::Production && self.reload_pages {
+            return Err("RELOAD_PAGES must be off in production".to_owned());
         }
         if !matches!(self.public_url.scheme(), "http" | "https") || self.public_url.host().is_none() {
             return Err("PUBLIC_URL must be an http or https URL".to_owned());

@@ -35,6 +35,8 @@ pub struct Frame {
     pub assets: &'static Assets,
     /// Share of page loads for which browsers report timings, 0 to 1.
     pub rum_sample: f64,
+    /// Whether the page reloads itself when the replica has restarted; never in production.
+    pub reloads: bool,
     /// Version of the service.
     pub version: &'static str,
     /// Name of the replica that rendered the page.
@@ -60,6 +62,7 @@ impl Frame {
             has_operator: state.config.environment == Environment::Development,
             assets: Assets::get(),
             rum_sample: state.config.rum_sample,
+            reloads: state.config.reload_pages,
             version: env!("CARGO_PKG_VERSION"),
             replica: state.config.replica.clone(),
             _making: None,

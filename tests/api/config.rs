@@ -166,6 +166,12 @@ fn production_refuses_known_passwords_and_short_metrics_tokens() {
 }
 
 #[test]
+fn production_refuses_pages_that_reload_themselves() {
+    assert_refused("RELOAD_PAGES", &[DATABASE, REDIS, ("ENVIRONMENT", "production"), ("RELOAD_PAGES", "on")]);
+    assert!(run(&CHECK, &[DATABASE, REDIS, ("RELOAD_PAGES", "on")]).status.success());
+}
+
+#[test]
 fn printing_the_configuration_reveals_no_secret() {
     for arguments in [&["config"][..], &["--help"], &["--version"]] {
         let output = run(arguments, &[DATABASE, REDIS, ("METRICS_TOKEN", "hunter2hunter2hunter2")]);

@@ -56,6 +56,15 @@ async fn pages_are_shown_to_users_who_may_see_them() {
 }
 
 #[tokio::test]
+async fn pages_reload_themselves_only_if_the_configuration_says_so() {
+    let (usual, development) = (TestApp::start().await, TestApp::with(&["--reload-pages=on"]).await);
+    for path in FOR_EVERYBODY {
+        assert!(!page(visit(&usual, path).answer().await, 200).contains("data-reload"), "{path}");
+        assert!(page(visit(&development, path).answer().await, 200).contains(" data-reload>"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_visitor_is_redirected_to_the_login_and_back() {
     let app = TestApp::start().await;
     let id = uuid::Uuid::now_v7();

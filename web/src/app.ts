@@ -7,12 +7,16 @@ import { boundary } from './boundary';
 import { all } from './dom';
 import { startFleet } from './fleet';
 import { startInsights } from './insights';
+import { reloads } from './page';
 import { startTimes } from './times';
 
 void boundary(startBeacon);
 void boundary(startActions);
 void boundary(startTimes);
 
+if (reloads) {
+  void boundary(async () => (await import('./reload')).startReload());
+}
 for (const block of all('[data-fleet]')) {
   void boundary(() => startFleet(block), block);
 }

@@ -45,6 +45,7 @@ macro_rules! verbs {
 verbs! {
     "Daily work": {
         Up => up,
+        Dev => dev,
         Down => down,
         Doctor => doctor,
         Stores => stores,

@@ -9,7 +9,7 @@
 //! | [`form`], [`configuration`], [`paths`] | demo or production, compose's files with local addresses, paths |
 //! | [`settings`] | the variables of `.env` |
 //! | [`speed`], [`yaml`] | shorter durations in the monitoring's configuration, removal of blocks from YAML |
-//! | [`cargo`], [`node`], [`web`] | builds: the application, Node.js projects, the browser bundle |
+//! | [`cargo`], [`node`], [`web`], [`watch`] | builds: the application, Node.js projects, the browser bundle; changes of their sources |
 //! | [`http`], [`report`] | requests, and the printed result of a proof |
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
@@ -32,5 +32,6 @@ pub mod speed;
 pub mod stack;
 pub mod stores;
 pub mod tools;
+pub mod watch;
 pub mod web;
 pub mod yaml;

@@ -180,6 +180,14 @@ impl Ports {
         self
     }
 
+    /// The same ports for a stack without an edge: clients use the first replica in its place.
+    pub fn without_edge(mut self) -> Result<Self> {
+        let replica = self.of(Port::Backend(1))?;
+        self.table.retain(|(port, _)| *port != Port::Edge);
+        self.table.push((Port::Edge, replica));
+        Ok(self)
+    }
+
     /// The same ports for a stack of this form.
     #[must_use]
     pub fn in_form(self, form: Form) -> Self {
@@ -385,6 +393,12 @@ mod tests {
         assert_eq!(names(Ports::fixed(1)).len(), 6);
         let without = names(Ports::fixed(1).without(Port::Grafana));
         assert!(without.len() == 5 && !without.contains(&"GRAFANA_URL"), "{without:?}");
+    }
+
+    #[test]
+    fn without_an_edge_clients_use_the_first_replica() {
+        let ports = Ports::fixed(1).without_edge().unwrap();
+        assert_eq!(ports.page(Port::Edge).unwrap(), "http://localhost:4001");
     }
 
     #[test]

@@ -111,6 +111,8 @@ impl Stack {
         if scope.has_service() {
             stack.start_platforms()?;
             stack.start_replicas()?;
+        }
+        if scope.has_edge() {
             stack.start_edge()?;
         }
         if scope.has_monitoring() {

@@ -6,6 +6,7 @@ pub mod cardinality;
 pub mod catalogue;
 pub mod ci;
 pub mod dashboards;
+pub mod dev;
 pub mod doctest;
 pub mod doctor;
 pub mod down;

@@ -120,6 +120,12 @@ impl Stack {
         Ok(status)
     }
 
+    /// Stops a replica, if it runs, and starts its replacement.
+    pub fn renew_replica(&mut self, number: u16) -> Result<()> {
+        self.replica(number)?.stop();
+        self.start_successor(number)
+    }
+
     /// Ends a replica with a signal and returns its exit status.
     pub fn end_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
         self.replica(number)?.end(signal)

@@ -35,6 +35,12 @@ impl Demo {
         Ok(Self { data: settings.is_on(DATA)? && is_demo, traffic: settings.is_on(TRAFFIC)? && is_demo })
     }
 
+    /// The same parts without the traffic.
+    #[must_use]
+    pub fn without_traffic(self) -> Self {
+        Self { traffic: false, ..self }
+    }
+
     /// The tools that the demo uses. A stack also starts without them.
     #[must_use]
     pub fn programs(&self) -> &'static [&'static Tool] {

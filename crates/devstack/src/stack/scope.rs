@@ -35,11 +35,13 @@ pub enum Scope {
     Service,
     /// Postgres and Redis.
     Stores,
+    /// One replica, the simulated platforms and the stores: the service without its edge (`cargo xtask dev`).
+    Development,
 }
 
 impl Scope {
     /// Every extent, in the order in which `down` stops them: the monitoring before the service, the service before its stores.
-    pub const ALL: [Self; 4] = [Self::Whole, Self::Monitoring, Self::Service, Self::Stores];
+    pub const ALL: [Self; 5] = [Self::Whole, Self::Monitoring, Self::Service, Self::Development, Self::Stores];
 
     /// The slot of a running stack of this extent.
     #[must_use]
@@ -49,6 +51,7 @@ impl Scope {
             Self::Monitoring => Slot::new("up-monitoring"),
             Self::Service => Slot::new("up-service"),
             Self::Stores => Slot::new("up-stores"),
+            Self::Development => Slot::new("dev"),
         }
     }
 
@@ -62,7 +65,7 @@ impl Scope {
                 &[&CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &BLACKBOX_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV]
             }
             Self::Service => &[&INITDB, &REDIS, &CADDY],
-            Self::Stores => &[&INITDB, &REDIS],
+            Self::Stores | Self::Development => &[&INITDB, &REDIS],
         }
     }
 
@@ -72,9 +75,15 @@ impl Scope {
         self != Self::Monitoring
     }
 
-    /// Whether it has the replicas, with edge and simulated platforms.
+    /// Whether it has replicas and simulated platforms.
     #[must_use]
     pub fn has_service(self) -> bool {
+        matches!(self, Self::Whole | Self::Service | Self::Development)
+    }
+
+    /// Whether it has the edge.
+    #[must_use]
+    pub fn has_edge(self) -> bool {
         matches!(self, Self::Whole | Self::Service)
     }
 
@@ -88,7 +97,8 @@ impl Scope {
     pub(super) fn has(self, port: Port) -> bool {
         match port {
             Port::Postgres | Port::Redis => self.has_stores(),
-            Port::Edge | Port::EdgeTls | Port::CaddyMetrics | Port::CaddyAdmin | Port::Backend(_) | Port::ProviderSim => self.has_service(),
+            Port::Edge | Port::EdgeTls | Port::CaddyMetrics | Port::CaddyAdmin => self.has_edge(),
+            Port::Backend(_) | Port::ProviderSim => self.has_service(),
             Port::Prometheus
             | Port::Alertmanager
             | Port::Grafana
