@@ -28,6 +28,7 @@ const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret",
 
 /// The configuration of a replica.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is the switch of one variable")]
 pub struct Config {
     /// Where the service runs; production rejects unsafe settings
     #[arg(long, env = "ENVIRONMENT", value_name = "ENVIRONMENT", default_value = "development")]

@@ -1,5 +1,5 @@
-//! The state of the tools for operators, such as Grafana: whether this replica reaches them. `config` has their addresses, and the
-//! operator's page shows both.
+//! The state of the tools for operators, such as Grafana: whether this replica reaches them. `config` has the addresses of the tools. The
+//! operator's page shows the states, and links for browsers.
 //!
 //! Visitors cannot cause load: one check serves all visitors of the next seconds, asks all tools at the same time, and reads no more than
 //! the head of each response.

@@ -79,14 +79,14 @@ impl ToolUrls {
         }
     }
 
-    /// The URL at which replicas reach a tool that has a [`link`](Self::link).
+    /// The URL at which replicas reach a tool: its URL in `TOOL_ADDRESSES`, or else its [`link`](Self::link).
     #[must_use]
     pub fn address(&self, tool: Tool) -> Option<&Url> {
         let own = self.tool_addresses.iter().find(|address| address.tool == tool);
         own.map(|address| &address.url).or_else(|| self.link(tool))
     }
 
-    /// Refuses URLs that no browser opens, and those with a user or a password: the operator's page shows links.
+    /// Refuses URLs that are not http or https, because the operator's page links to them, and URLs that contain a user or a password.
     ///
     /// # Errors
     /// A message that names the variable and its requirement.

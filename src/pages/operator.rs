@@ -28,7 +28,7 @@ struct ToolView {
     says: &'static str,
     link: String,
     state: String,
-    /// The colour of the state: the status whose style it has.
+    /// The name of an environment's status whose colour the state has.
     style: &'static str,
 }
 

@@ -18,7 +18,7 @@ const LINK: &str = "href=\"/operator\"";
 /// The Accept header of a browser's navigation.
 const NAVIGATION: &str = "text/html,*/*;q=0.8";
 
-/// A tool that counts the requests to it; dropping it stops it.
+/// A tool that counts the requests to it. The tool stops when this value is dropped.
 struct FakeTool {
     url: String,
     asked: Arc<AtomicUsize>,
@@ -40,7 +40,7 @@ impl FakeTool {
         Self { url, asked, _serving: AbortOnDropHandle::new(serving) }
     }
 
-    /// A tool that sends a text and then repeats another one for ever.
+    /// A tool that sends a text and then repeats another one indefinitely.
     async fn endless(text: &'static str, repeated: &'static str) -> Self {
         let (listener, url) = listener().await;
         let asked = Arc::new(AtomicUsize::new(0));

@@ -5,7 +5,7 @@ const [url, file] = process.argv.slice(2);
 const { CHROMIUM, LIBRARIES } = process.env;
 const browser = await createRequire(`${LIBRARIES}/`)('playwright-core').chromium.launch({
   executablePath: CHROMIUM,
-  // Chromium's sandbox does not work for root. Running without the sandbox is safe: Chromium loads only this project's pages.
+  // Chromium's sandbox does not work for root. Running without the sandbox is safe: Chromium loads only pages of the local stack.
   args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run'],
 });
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });

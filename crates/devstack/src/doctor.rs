@@ -1,5 +1,5 @@
-//! What this machine lacks: for `cargo xtask up` and the tests, and to use Docker. `doctor/programs` looks for programs, `doctor/machine`
-//! at disk, ports and the Docker engine. The verb `doctor` selects the programs and prints the findings.
+//! Finds what this machine lacks for `cargo xtask up`, for the tests and for Docker. `doctor/programs` checks programs. `doctor/machine`
+//! checks disk, ports, running stacks and Docker. The verb `doctor` selects the programs and prints the findings.
 
 mod machine;
 mod programs;
@@ -52,7 +52,7 @@ impl Finding {
         Self { verdict: Verdict::Lacking, advice: advice.into(), ..Self::fine(what, state) }
     }
 
-    /// The same finding, which prevents a start.
+    /// The same finding with the verdict `Blocking`.
     fn blocking(self) -> Self {
         Self { verdict: Verdict::Blocking, ..self }
     }

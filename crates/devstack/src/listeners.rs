@@ -1,4 +1,4 @@
-//! The TCP sockets on which programs of this machine accept connections, and the processes that hold them, as Linux lists them.
+//! The listening TCP sockets of this machine, and the processes that hold these sockets. Linux lists both in `/proc`.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};

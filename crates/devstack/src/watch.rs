@@ -38,7 +38,7 @@ impl Sources {
         Ok(Self { _watcher: watcher, events, root: root.to_owned() })
     }
 
-    /// Whether a source has changed since the last call. Waits for 100 ms without a change, at most 2 s.
+    /// Whether a source has changed since the last call. Returns when no event has arrived for 100 ms, after about 2 s at most.
     pub fn have_changed(&self) -> Result<bool> {
         let start = Instant::now();
         let mut changed = false;
@@ -50,7 +50,7 @@ impl Sources {
         Ok(changed)
     }
 
-    /// Whether an event is a change of a source. A build reads the sources, which is none.
+    /// Whether an event is a change of a source. Reads do not count, because every build reads the sources.
     fn is_change(&self, event: &Event) -> bool {
         let is_source = |path: &Path| path.parent() != Some(&self.root) || FILES.iter().any(|file| path.ends_with(file));
         event.need_rescan() || (!event.kind.is_access() && event.paths.iter().any(|path| is_source(path)))

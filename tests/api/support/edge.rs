@@ -120,9 +120,10 @@ impl Edge {
         self.until_healthy().await;
     }
 
+    /// Waits until the service responds. A site with a host name redirects this request, which has another name, to HTTPS.
     async fn until_healthy(&self) {
-        eventually("the service responds through the edge", async || when(self.get("/health").try_answer().await.ok()?.status == 200))
-            .await;
+        let responds = async || when(matches!(self.get("/health").try_answer().await.ok()?.status, 200 | 308));
+        eventually("the service responds through the edge", responds).await;
     }
 }
 

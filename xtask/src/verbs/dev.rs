@@ -19,8 +19,8 @@ const SETTINGS: [(&str, &str); 5] =
 
 /// Run one replica, and rebuild and restart it when a source changes.
 ///
-/// Starts Postgres, Redis and the simulated platforms, too; they share the data of `up`. Open pages reload themselves. If a build fails,
-/// the replica of the last build keeps running. Ctrl-C stops everything.
+/// Also starts Postgres, Redis, the simulated platforms, and the mail sink if it is installed. Postgres and Redis use the data of `up`.
+/// Open pages reload themselves. If a build fails, the replica of the last build keeps running. Ctrl-C stops everything.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.

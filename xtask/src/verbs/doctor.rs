@@ -1,5 +1,5 @@
 //! `cargo xtask doctor`: says what this machine lacks, and who holds the ports of a stack. It changes nothing.
-//! `devstack::doctor` looks for it; this verb selects the programs and prints the findings.
+//! `devstack::doctor` has the checks; this verb selects the programs and prints the findings.
 
 use anyhow::Result;
 use devstack::doctor::{self, Section};

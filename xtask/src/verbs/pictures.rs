@@ -11,7 +11,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Only report pictures whose sources have changed since they were taken.
+    /// Only report each picture whose sources have changed since it was taken.
     #[arg(long)]
     check: bool,
 }

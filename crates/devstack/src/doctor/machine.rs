@@ -29,7 +29,7 @@ pub fn disk() -> Result<Finding> {
     })
 }
 
-/// The ports of a stack: a line for each port on which another program listens.
+/// The ports of a stack: a line with the number of free ports, and a line for each port on which a program already listens.
 #[must_use]
 pub fn ports(ports: &Ports) -> Vec<Finding> {
     let taken = ports.taken();
@@ -42,7 +42,7 @@ pub fn ports(ports: &Ports) -> Vec<Finding> {
     [free].into_iter().chain(taken.into_iter().map(line)).collect()
 }
 
-/// The stack of this checkout, or the parts of it, that run.
+/// A line for each stack that already runs in this checkout: the whole stack, or parts of it.
 pub fn stacks() -> Result<Vec<Finding>> {
     let mut running = Vec::new();
     for scope in Scope::ALL {

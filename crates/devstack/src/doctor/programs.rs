@@ -5,8 +5,8 @@ use crate::process::{capture, task};
 use crate::tools::{State, Tool, can_install, numbers_in};
 use crate::web;
 
-/// Rust and the components that the checks before a commit use. This program proves that Rust is new enough: an older one refuses to
-/// compile it.
+/// Rust and the components that the checks before a commit use. Rust is new enough, because an older version could not have compiled this
+/// program.
 #[must_use]
 pub fn rust() -> Vec<Finding> {
     let component = |name: &str, program: &str, command: Option<&str>, advice: &str| {
@@ -23,7 +23,8 @@ pub fn rust() -> Vec<Finding> {
     ]
 }
 
-/// The state of tools. `command` installs them; a tool that it cannot install here blocks the start if the start `requires` it.
+/// The state of tools. `command` is the advice for tools that it can install on this machine. If `requires` is true, a missing tool that it
+/// cannot install is `Blocking`.
 #[must_use]
 pub fn tools(tools: &[&Tool], command: &str, requires: bool) -> Vec<Finding> {
     tools.iter().map(|tool| state_of(tool, command, requires)).collect()

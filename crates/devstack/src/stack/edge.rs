@@ -38,7 +38,7 @@ impl Stack {
     /// Restarts the edge with a new certificate for `edge.localhost`, which has this lifetime, such as `1h`, or else its usual one.
     pub fn replace_certificate(&mut self, lifetime: Option<&str>) -> Result<()> {
         self.stop_edge()?;
-        // Caddy would go on to use this certificate until shortly before it expires.
+        // Otherwise Caddy continues with this certificate until it is due for renewal.
         fs::remove_dir_all(self.data("caddy")?.join("caddy/certificates/local/edge.localhost"))?;
         let lifetime = lifetime.map(|lifetime| ("EDGE_CERTIFICATE_LIFETIME", lifetime));
         let caddy = self.launch_edge(lifetime.as_slice())?;

@@ -7,10 +7,10 @@ use crate::tools::{
     ALERTMANAGER, BLACKBOX_EXPORTER, CADDY, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
 
-/// The stack of `cargo xtask up`: one per checkout.
+/// The slot of `cargo xtask up`: a checkout has at most one running stack.
 pub const SLOT: Slot = Slot::new("up");
 
-/// The tools that a stack needs.
+/// The tools that the whole stack needs.
 pub const PROGRAMS: [&Tool; 10] = [
     &INITDB,
     &REDIS,
@@ -93,7 +93,7 @@ impl Scope {
         matches!(self, Self::Whole | Self::Monitoring)
     }
 
-    /// Whether one of its processes listens on a port.
+    /// Whether a port must be free before this extent starts.
     pub(super) fn has(self, port: Port) -> bool {
         match port {
             Port::Postgres | Port::Redis => self.has_stores(),

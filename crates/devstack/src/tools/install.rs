@@ -51,7 +51,7 @@ pub fn all(tools: &[&Tool]) -> Result<()> {
     Ok(())
 }
 
-/// Whether [`all`] can install a tool on this machine, provided that the network is reachable.
+/// Whether `--install` can install a tool on this machine, provided that the network is reachable.
 #[must_use]
 pub fn is_possible(tool: &Tool) -> bool {
     match tool.source {

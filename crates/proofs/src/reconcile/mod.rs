@@ -59,11 +59,14 @@ pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
             },
             SPEED,
         )?;
-        // Its requests are counted by the replicas and not by the clients.
+        // The replicas also count the requests of the probes.
         stack.signal("blackbox-exporter", Signal::STOP)?;
-        Ok((stack, Outcome::passed()))
+        rest(CALM)?;
+        sums::await_scrapes(&stack)?;
+        let before = sums::read(&stack)?;
+        Ok(((stack, before), Outcome::passed()))
     })?;
-    let Some(mut stack) = started else { return Ok(()) };
+    let Some((mut stack, before)) = started else { return Ok(()) };
     let mut counted = Counts::default();
     report.step(format!("clients, while {replaced} replicas are replaced"), || {
         counted = drive(&mut stack, replaced)?;
@@ -71,6 +74,7 @@ pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
     })?;
     report.step("Prometheus' sums equal the clients' counts", || {
         ensure!(!counted.is_empty(), "the clients counted nothing, so nothing is proven");
+        counted.merge(before);
         sums::await_scrapes(&stack)?;
         let differences = counted.differences(&sums::read(&stack)?);
         for difference in &differences {
