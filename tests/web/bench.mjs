@@ -4,24 +4,29 @@ import { createRequire } from 'node:module';
 
 const LIMIT = 20_000;
 
+/** Starts the browser at the path CHROMIUM, with Playwright from the folder LIBRARIES. */
+export function launch({ CHROMIUM, LIBRARIES }) {
+  return createRequire(`${LIBRARIES}/`)('playwright-core').chromium.launch({
+    executablePath: CHROMIUM,
+    // Chromium's sandbox does not work for root. Running without the sandbox is safe: Chromium loads only pages of the local stack.
+    args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run'],
+  });
+}
+
 export class Bench {
   #visitors = [];
 
   /** Starts the browser. */
-  static async open({ EDGE, SIMULATOR, REPLICAS, ADMIN, CHROMIUM, LIBRARIES, SCREENSHOTS }) {
-    const require = createRequire(`${LIBRARIES}/`);
+  static async open(environment) {
+    const { EDGE, SIMULATOR, REPLICAS, ADMIN, LIBRARIES, SCREENSHOTS } = environment;
     const bench = new Bench();
     bench.edge = EDGE;
     bench.simulator = SIMULATOR;
     bench.replicas = REPLICAS.split(' ');
     bench.admin = ADMIN;
     bench.folder = SCREENSHOTS;
-    bench.axe = require('axe-core').source;
-    bench.browser = await require('playwright-core').chromium.launch({
-      executablePath: CHROMIUM,
-      // Chromium's sandbox does not work for root. Running without the sandbox is safe: Chromium loads only this project's pages.
-      args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run'],
-    });
+    bench.axe = createRequire(`${LIBRARIES}/`)('axe-core').source;
+    bench.browser = await launch(environment);
     return bench;
   }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: says what this machine lacks, and who holds the ports of a stack. It changes nothing.
+//! `cargo xtask doctor`: lists what is missing on this machine, and the programs that occupy the ports of a stack. It changes nothing.
 //! `devstack::doctor` has the checks; this verb selects the programs and prints the findings.
 
 use anyhow::Result;
