@@ -28,6 +28,7 @@ use crate::fleet::Fleet;
 use crate::health::Health;
 use crate::heartbeat::Heartbeat;
 use crate::jobs::{Queue, Workers};
+use crate::mail::Mailer;
 use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
 use crate::platforms::Platforms;
@@ -85,20 +86,25 @@ impl App {
         let redis = RedisClient::new(&config, metrics.clone())?;
         let realtime = Realtime::new(&config, redis.clone(), injector.clone(), metrics.clone())?;
         let cache = Cache::new(redis.clone(), db.clone(), &config.redis_key_prefix, metrics.clone());
+        let queue = Queue::default();
+        // All background work, of the features and of the driver, shares this client. The client uses at most half of the connections, so
+        // the other half is left to requests.
+        let background = db.for_background();
+        let mailer = config.mail_server()?.map(|settings| Mailer::new(settings, &config.public_url, metrics.clone()));
         let parts = accounts::Parts {
             db: db.clone(),
+            background: background.clone(),
             cache: cache.clone(),
             attempts: AccountLimits::new(&redis, &config, &metrics)?,
             realtime: realtime.clone(),
+            mailer,
+            queue: queue.clone(),
+            public_url: config.public_url.clone(),
             faults: injector.clone(),
             metrics: metrics.clone(),
         };
         let accounts = Accounts::new(parts, &config)?;
         let platforms = Platforms::of(&config, &metrics)?;
-        let queue = Queue::default();
-        // All background work, of the features and of the driver, shares this client. The client uses at most half of the connections, so
-        // the other half is left to requests.
-        let background = db.for_background();
         let parts = oauth::Parts {
             db: db.clone(),
             background: background.clone(),
@@ -138,7 +144,7 @@ impl App {
             realtime: realtime.clone(),
             metrics: metrics.clone(),
         });
-        let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
+        let handlers = [accounts.handlers(), environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let required: Vec<_> = config.readiness_requires.iter().map(|requirement| requirement.dependency()).collect();
         let health = Health::new(engine.name(), &required, metrics.clone());

@@ -21,6 +21,7 @@ pub use self::tools::{Tool, ToolAddress, ToolUrls};
 pub use self::values::{Environment, LogFormat, Networks, Requirement};
 use self::values::{duration, limit, platform_limit, statement_limit};
 use crate::domain::DriverName;
+use crate::mail;
 use crate::sealing::Keyring;
 
 /// Passwords that examples use. Production rejects them.
@@ -144,9 +145,19 @@ pub struct Config {
     /// Time in which `LOGIN_ATTEMPTS_PER_ACCOUNT` and `LOGIN_ATTEMPTS_PER_ADDRESS` refill completely
     #[arg(long, env = "LOGIN_WINDOW", value_name = "LOGIN_WINDOW", default_value = "15m", value_parser = limit)]
     pub login_window: Duration,
-    /// Maximum number of registration attempts per minute from one address (IPv6: /64 network); all of them may come at once
+    /// Maximum number of registration attempts per minute from one address (IPv6: /64 network), and of mails requested; all may come at once
     #[arg(long, env = "REGISTRATIONS_PER_MINUTE", value_name = "REGISTRATIONS_PER_MINUTE", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub registrations_per_minute: u32,
+
+    /// URL of the mail server, such as `smtp://host:25` or `smtps://user:password@host`; if unset, no mail is sent (secret)
+    #[arg(long, env = "SMTP_URL", value_name = "SMTP_URL", hide_env_values = true)]
+    pub smtp_url: Option<SecretString>,
+    /// Sender of mails
+    #[arg(long, env = "MAIL_FROM", value_name = "MAIL_FROM", default_value = "Vitrine <vitrine@vitrine.example>")]
+    pub mail_from: String,
+    /// Allowance of mails to one account that one client may request, or all unknown clients together; refills over an hour
+    #[arg(long, env = "MAILS_PER_HOUR", value_name = "MAILS_PER_HOUR", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub mails_per_hour: u32,
 
     /// Driver that runs environments; sim needs no container engine
     #[arg(long, env = "ENVIRONMENT_DRIVER", value_name = "ENVIRONMENT_DRIVER", default_value = "sim")]
@@ -290,6 +301,7 @@ impl Config {
         if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
             return Err("SIM_LINES_PER_SECOND must be 0.001 to 100000".to_owned());
         }
+        self.mail_server()?;
         match &self.token_keys {
             Some(keys) => drop(Keyring::parse(keys).map_err(|error| error.to_string())?),
             None if self.platforms_file.is_some() => return Err("TOKEN_KEYS must contain a key if PLATFORMS_FILE is set".to_owned()),
@@ -298,6 +310,14 @@ impl Config {
         tracing_subscriber::EnvFilter::try_new(&self.log)
             .map_err(|error| format!("LOG must be tracing directives such as info,vitrine=debug: {error}"))?;
         Ok(())
+    }
+
+    /// The mail server, if there is one.
+    ///
+    /// # Errors
+    /// A message that names the variable and its requirement.
+    pub fn mail_server(&self) -> Result<Option<mail::Settings>, String> {
+        self.smtp_url.as_ref().map(|url| mail::Settings::parse(url, &self.mail_from)).transpose()
     }
 
     /// This configuration with a free local port to listen on, for a command that runs next to a replica.

@@ -13,6 +13,7 @@
 //! | [`domain`] | enums, validation, paging and versions, for models, services and stores |
 //! | [`http`] | problems, extractors, the layers of the router |
 //! | [`db`], [`cache`] | Postgres and Redis, with metrics and time limits |
+//! | [`mail`] | the client of the mail server |
 //! | [`platforms`], [`sealing`] | clients of external platforms, and encryption of their tokens |
 //! | [`fault_injection`] | active faults, and the checks that injection points make |
 //! | [`metrics`] | the catalogue, labels and samplers |
@@ -40,6 +41,7 @@ pub mod heartbeat;
 pub mod http;
 pub mod interface;
 pub mod jobs;
+pub mod mail;
 pub mod metrics;
 pub mod operations;
 pub mod pages;

@@ -1,9 +1,9 @@
 // A new user who signs up with a password or through a platform, looks around and leaves. Every third user with a password mistypes it
-// first.
+// first, and misses the mail that confirms the address.
 
 import exec from 'k6/execution';
 
-import { logIn, logOut, lookAround, mistype, register } from '../lib/accounts.js';
+import { askForMail, logIn, logOut, lookAround, mistype, register } from '../lib/accounts.js';
 import { journey } from '../lib/journey.js';
 import { open } from '../lib/pages.js';
 import { authorise } from '../lib/platforms.js';
@@ -32,6 +32,9 @@ function byPassword(number) {
     mistype(login, email);
   }
   logIn(login, email);
+  if (number % 3 === 0) {
+    askForMail(login);
+  }
   login.leave(1);
 }
 

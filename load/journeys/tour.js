@@ -3,7 +3,7 @@
 
 import exec from 'k6/execution';
 
-import { logIn, logOut, lookAround, register } from '../lib/accounts.js';
+import { askForMail, logIn, logOut, lookAround, register } from '../lib/accounts.js';
 import { attach, awaitStatus, createEnvironment, deleteEnvironment, install, operate, readLog } from '../lib/environments.js';
 import { browser, newKey } from '../lib/http.js';
 import { journey } from '../lib/journey.js';
@@ -41,7 +41,7 @@ function read(route, at = {}, query = '') {
 function withoutAccount() {
   const routes = ['/health', '/health/live', '/version', '/api/fleet', '/api/showcase', '/api/oauth/platforms'];
   routes.forEach((route) => read(route));
-  ['/', '/about', '/projects'].forEach((page) => open(page).leave());
+  ['/', '/about', '/projects', '/confirm'].forEach((page) => open(page).leave());
 }
 
 function signIn(email) {
@@ -50,7 +50,14 @@ function signIn(email) {
   logIn(login, email);
   login.leave();
   lookAround();
+  links();
   open('/studio').leave();
+}
+
+/** The token of the link is made up, because this user reads no mail. */
+function links() {
+  askForMail(browser);
+  browser.call('POST', '/api/auth/confirmations/redeem', { body: { token: crypto.randomUUID() }, wanted: [400] });
 }
 
 function share(project) {

@@ -21,6 +21,11 @@ export function mistype(client, email) {
   client.call('POST', '/api/auth/login', { body: { email, password: `${PASSWORD}?` }, wanted: [401] });
 }
 
+/** Requests the mail that confirms the address again; 409 if the service sends no mail. */
+export function askForMail(client) {
+  client.call('POST', '/api/auth/confirmations', { wanted: [202, 409] });
+}
+
 /** Reads the current user and their sessions. */
 export function lookAround() {
   browser.call('GET', '/api/auth/me');

@@ -11,7 +11,7 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use super::Config;
 
 /// Variables that `<NAME>_FILE` can provide.
-const SECRETS: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "TOKEN_KEYS"];
+const SECRETS: [&str; 5] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "SMTP_URL", "TOKEN_KEYS"];
 
 /// The command line of `vitrine`.
 #[derive(Parser, Debug)]

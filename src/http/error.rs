@@ -68,6 +68,7 @@ codes! {
     OauthTokenExpired = 400 "oauth_token_expired" Authentication "The ID token has expired";
     OauthTokenInvalid = 400 "oauth_token_invalid" Authentication "The ID token could not be verified";
     OauthCodeRefused = 400 "oauth_code_refused" Authentication "The platform rejected the authorization code";
+    InvalidLink = 400 "invalid_link" Authentication "The link was used, has expired or is incomplete";
     ReturnToRefused = 400 "return_to_refused" BadRequest "The return address must be a path of this service";
     IncompleteBody = 400 "incomplete_body" BadRequest "The request body is incomplete";
     Unauthenticated = 401 "unauthenticated" Authentication "Sign in to continue";
@@ -82,6 +83,7 @@ codes! {
     MethodNotAllowed = 405 "method_not_allowed" Method "This route does not support the request method";
     RequestTimeout = 408 "body_timeout" Timeout "The request body did not arrive in time";
     EmailTaken = 409 "email_taken" Conflict "An account with this e-mail address already exists";
+    MailOff = 409 "mail_off" Conflict "This service sends no mail";
     IdentityTaken = 409 "identity_taken" Conflict "This identity is linked to another account";
     PlatformTaken = 409 "platform_taken" Conflict "The account is already linked to another identity on this platform";
     SignedInAsOther = 409 "signed_in_as_other" Conflict "The link was started by an account that is no longer signed in";

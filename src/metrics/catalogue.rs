@@ -3,10 +3,10 @@
 
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
-    AssetType, AuthMethod, AuthStatus, Build, CacheType, CallStatus, CalledEndpoint, ClientError, Dependency, Disconnection, DriverAnswer,
-    DriverCall, Ending, EventIn, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, Loss, Message,
-    Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query, QueryStatus, RedisCommand, RedisRole, Severity,
-    SocketError, SystemError, Transport, Vital,
+    AssetType, AuthEvent, AuthMethod, AuthStatus, Build, CacheType, CallStatus, CalledEndpoint, ClientError, Dependency, Disconnection,
+    DriverAnswer, DriverCall, Ending, EventIn, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter,
+    Loss, MailOutcome, MailTemplate, Message, Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query,
+    QueryStatus, RedisCommand, RedisRole, Severity, SocketError, SystemError, Transport, Vital,
 };
 use crate::domain::{EnvironmentStatus, Extension, FaultKind, LogStream, SessionStatus, SessionType};
 
@@ -202,6 +202,10 @@ catalogue! {
     "Accounts" {
         /// Authentication attempts by method and outcome
         auth_attempts: Counter<(AuthMethod, AuthStatus)> = "auth_attempts_total";
+        /// Requests for links in mails, and changes of credentials, by event and outcome
+        auth_events: Counter<(AuthEvent, AuthStatus)> = "auth_events_total";
+        /// Attempts to send a mail to the owner of an account, by template and outcome
+        mails_sent: Counter<(MailTemplate, MailOutcome)> = "mails_sent_total";
         /// Active login sessions across the whole fleet, reported by one replica at a time
         auth_sessions_active: Gauge<()> = "auth_sessions_active";
     }

@@ -65,7 +65,7 @@ mod stores;
 mod system;
 mod web;
 
-pub use accounts::{ApiEndpoint, ApiStatus, AuthMethod, AuthStatus, Limiter, OauthOperation};
+pub use accounts::{ApiEndpoint, ApiStatus, AuthEvent, AuthMethod, AuthStatus, Limiter, MailOutcome, MailTemplate, OauthOperation};
 pub use jobs::{Ending, JobKind, JobOutcome};
 pub use realtime::{Disconnection, EventIn, EventOut, Loss, Message, SocketError, Transport};
 pub use stores::{CacheType, Outcome, PoolState, Query, QueryStatus, RedisCommand, RedisRole};

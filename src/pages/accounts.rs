@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
@@ -20,6 +21,10 @@ use crate::state::AppState;
 struct AccountsPage {
     frame: Frame,
     joined_at: Time,
+    is_confirmed: bool,
+    /// Whether the service sends mail.
+    has_mail: bool,
+    notice: Notice,
     linked: Vec<Linked>,
     /// Configured platforms that the user has not linked.
     offered: Vec<Offer>,
@@ -98,11 +103,19 @@ impl Device {
     }
 }
 
+/// What has just happened, as a query parameter of the page.
+#[derive(Deserialize)]
+pub struct Notice {
+    /// Present after a request for the mail that confirms the address. The value is ignored.
+    requested: Option<String>,
+}
+
 /// Handles `GET /studio/accounts`.
 pub async fn accounts(
     State(state): State<AppState>,
     StudioFrame { frame, user, session }: StudioFrame,
     ApiQuery(query): ApiQuery<PageQuery>,
+    ApiQuery(notice): ApiQuery<Notice>,
 ) -> Result<Response, ApiError> {
     let request = query.validate()?;
     let page = request.into_page(state.accounts.sessions(user.id, request).await?, |entry| entry.id, |entry| Device::of(entry, session));
@@ -112,6 +125,9 @@ pub async fn accounts(
     render(&AccountsPage {
         frame,
         joined_at: user.created_at.into(),
+        is_confirmed: user.email_confirmed,
+        has_mail: state.accounts.sends_mail(),
+        notice,
         linked: linked.into_iter().map(Into::into).collect(),
         offered,
         devices: page.items,

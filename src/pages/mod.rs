@@ -15,6 +15,7 @@ mod environment;
 mod faults;
 mod frame;
 mod home;
+mod links;
 mod operator;
 mod posts;
 mod problem;
@@ -42,6 +43,7 @@ pub fn routes(has_faults: bool) -> Router<AppState> {
         .route(PageRoute::About.name(), get(home::about))
         .route(PageRoute::Login.name(), get(entry::login))
         .route(PageRoute::Operator.name(), get(operator::operator))
+        .route(PageRoute::Confirm.name(), get(links::confirm))
         .route(PageRoute::Showcase.name(), get(showcase::showcase))
         .route(PageRoute::Published.name(), get(showcase::published))
         .route(PageRoute::Studio.name(), get(studio::studio))

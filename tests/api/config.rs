@@ -56,6 +56,8 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
         ("DATABASE_STATEMENT_TIMEOUT", "999us"),
         ("DATABASE_STATEMENT_TIMEOUT", "25d"),
         ("PLATFORM_TIMEOUT", "16s"),
+        ("SMTP_URL", "http://somebody:hunter2hunter2@127.0.0.1"),
+        ("SMTP_URL", "hunter2hunter2"),
         ("DRAIN_DELAY", "soon"),
         ("REQUEST_TIMEOUT", "-1s"),
         ("SESSION_LIFETIME", "1 fortnight"),

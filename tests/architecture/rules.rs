@@ -49,6 +49,11 @@ fn the_container_engine_stays_in_its_driver() {
 }
 
 #[test]
+fn the_mail_client_stays_in_the_mail_module() {
+    assert_none(&mentions(&["lettre::"], |path| path.starts_with("mail/")));
+}
+
+#[test]
 fn clients_of_other_services_stay_in_platforms_oauth_and_tools() {
     assert_none(&mentions(&["hyper_util::client::"], |path| path.starts_with("platforms/") || path == "tools.rs"));
     assert_none(&mentions(&["openidconnect::", "oauth2::"], |path| path.starts_with("platforms/") || path.starts_with("features/oauth/")));

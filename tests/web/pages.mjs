@@ -6,6 +6,7 @@ export const open = ({ slug }) => ({
   about: '/about',
   login: '/login',
   operator: '/operator',
+  confirm: '/confirm?token=of-a-link',
   projects: '/projects',
   published: `/projects/${slug}`,
 });

@@ -161,12 +161,13 @@ impl Stack {
     }
 
     fn start_platforms(&mut self) -> Result<()> {
-        say("simulated platforms");
+        say("simulated platforms, mail sink");
         lasting(&self.plan.folder, "token_keys", paths::random_key)?;
         lasting(&self.plan.folder, "provider_sim_client_secret", paths::random_password)?;
         configuration::write_platforms(&self.config(), &self.plan.ports, &self.secrets())?;
-        let platforms = self.launch_platforms()?;
-        self.phases.push(vec![platforms]);
+        let mut others = vec![self.launch_platforms()?];
+        others.extend(self.start_mail_sink()?);
+        self.phases.push(others);
         Ok(())
     }
 
@@ -223,6 +224,9 @@ impl Stack {
         }
         for (name, value) in settings {
             replica = replica.env(name, value);
+        }
+        if MAILDEV.find().is_some() {
+            replica = replica.env("SMTP_URL", format!("smtp://{}", ports.address(Port::MailSmtp)?));
         }
         if let Some(engine) = &self.plan.engine {
             replica = replica

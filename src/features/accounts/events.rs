@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::model::EndedSession;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{AuthMethod, AuthStatus};
+use crate::metrics::labels::{AuthEvent, AuthMethod, AuthStatus, MailTemplate};
 use crate::realtime::{Realtime, Topic};
 
 pub fn registered(metrics: &Metrics, user: Uuid) {
@@ -47,6 +47,34 @@ pub fn token_accepted(metrics: &Metrics) {
 
 pub fn token_refused(metrics: &Metrics) {
     metrics.auth_attempts.increment((AuthMethod::Token, AuthStatus::Failure));
+}
+
+/// A mail with a link was requested, whether or not an account has the address.
+pub fn mail_requested(metrics: &Metrics, event: AuthEvent) {
+    metrics.auth_events.increment((event, AuthStatus::Success));
+}
+
+pub fn request_throttled(metrics: &Metrics, event: AuthEvent) {
+    metrics.auth_events.increment((event, AuthStatus::Throttled));
+    tracing::warn!(event = event.name(), "request throttled");
+}
+
+pub fn link_refused(metrics: &Metrics, event: AuthEvent) {
+    metrics.auth_events.increment((event, AuthStatus::Failure));
+    tracing::info!(event = event.name(), "link refused");
+}
+
+pub fn address_confirmed(metrics: &Metrics, user: Uuid) {
+    metrics.auth_events.increment((AuthEvent::Confirmation, AuthStatus::Success));
+    tracing::info!(%user, "address confirmed");
+}
+
+pub fn mail_sent(template: MailTemplate) {
+    tracing::info!(template = template.name(), "mail sent");
+}
+
+pub fn mail_refused(template: MailTemplate) {
+    tracing::info!(template = template.name(), "mail refused by the mail server");
 }
 
 /// Announces sessions that their user has ended. Every replica signs out the connected clients of these sessions.

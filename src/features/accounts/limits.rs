@@ -1,11 +1,11 @@
-//! Rate limits on requests that need no account: password attempts, registrations, visits to platforms
+//! Rate limits on requests that need no account: password attempts, registrations, requests for mails, links in mails, visits to platforms
 //! (docs/adr/0017-limits-without-an-account.md).
 //!
 //! Failed logins are counted in three ways: per account and client; per account, over all strangers; and per network, over all accounts.
 //! A stranger is a client whose device and network the account does not know. A client is identified by its device cookie or, without a
 //! valid one, by its network. A known device is limited only by its own failures. A known network is also limited by its failures with
 //! other accounts. Failures of strangers in other networks therefore never lock out a known device or network. In addition, concurrent
-//! logins are limited per network, also for known devices.
+//! logins are limited per network, also for known devices. Requests for mails are counted in the same three ways, whatever their outcome.
 
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::metrics::labels::Limiter;
 use crate::sealing::{InvalidKeys, Keyring};
 
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// The sender of a request, as the request identifies it. Must not be logged: the cookie is a secret.
 #[derive(Clone)]
@@ -43,7 +44,16 @@ pub struct AccountLimits {
     address: Rate,
     concurrent_logins: u32,
     registrations: Rate,
+    mails: Rate,
     platform_visits: Rate,
+}
+
+/// A limit per account and network: its labels, and its rates for one client and for all strangers.
+struct PerAccount {
+    account: Limiter,
+    network: Limiter,
+    client: Rate,
+    strangers: Rate,
 }
 
 /// How an account knows a client: by its device, by its network, or not at all.
@@ -72,23 +82,41 @@ impl AccountLimits {
             address: Rate::over(config.login_attempts_per_address, config.login_window),
             concurrent_logins: config.logins_at_once_per_address,
             registrations: Rate::over(config.registrations_per_minute, MINUTE),
+            mails: Rate::over(config.mails_per_hour, HOUR),
             platform_visits: Rate::over(config.oauth_per_minute, MINUTE),
         })
     }
 
     /// Admits one attempt to sign in to the account with this e-mail address. The account need not exist.
     pub(super) async fn begin_login(&self, email: &str, caller: &Caller) -> Result<Attempt, Throttled> {
+        let limit =
+            PerAccount { account: Limiter::LoginAccount, network: Limiter::LoginNetwork, client: self.client, strangers: self.strangers };
+        self.throttle.begin(self.buckets(&limit, email, caller, self.address).await).await
+    }
+
+    /// Admits one request for a mail to this address. An account with the address need not exist. Every request counts.
+    pub(super) async fn take_mail(&self, email: &str, caller: &Caller) -> Result<(), Throttled> {
+        let limit = PerAccount { account: Limiter::MailAccount, network: Limiter::MailNetwork, client: self.mails, strangers: self.mails };
+        self.throttle.begin(self.buckets(&limit, email, caller, self.registrations).await).await?.fail().await;
+        Ok(())
+    }
+
+    /// Admits one attempt to use the link of a mail. Failures count like failed logins from this network.
+    pub(super) async fn begin_redemption(&self, network: IpNet) -> Result<Attempt, Throttled> {
+        self.throttle.begin(vec![Bucket::new(Limiter::LoginNetwork, &[&network.to_string()], self.address)]).await
+    }
+
+    async fn buckets(&self, limit: &PerAccount, email: &str, caller: &Caller, per_network: Rate) -> Vec<Bucket> {
         let (account, network) = (account_key(email), caller.network.to_string());
-        let address = Bucket::new(Limiter::LoginNetwork, &[&network], self.address).at_once(self.concurrent_logins);
-        let client = |client: &str| Bucket::new(Limiter::LoginAccount, &["client", &account, client], self.client);
-        let buckets = match self.recognize(&account, caller).await {
+        let address = Bucket::new(limit.network, &[&network], per_network).at_once(self.concurrent_logins);
+        let client = |client: &str| Bucket::new(limit.account, &["client", &account, client], limit.client);
+        match self.recognize(&account, caller).await {
             Recognition::Device(id) => vec![address.uncounted(), client(&id.to_string())],
             Recognition::Network => vec![address, client(&network)],
             Recognition::Stranger => {
-                vec![address, client(&network), Bucket::new(Limiter::LoginAccount, &["strangers", &account], self.strangers)]
+                vec![address, client(&network), Bucket::new(limit.account, &["strangers", &account], limit.strangers)]
             }
-        };
-        self.throttle.begin(buckets).await
+        }
     }
 
     /// Admits one registration.

@@ -1,4 +1,4 @@
-//! Accounts: registration, sign-in with a password, and sessions.
+//! Accounts: registration, sign-in with a password, confirmation of the address, and sessions.
 //!
 //! - A token is 256 random bits; only its SHA-256 is stored. Each login generates a new one.
 //! - A session ends on logout, after `SESSION_IDLE_TIMEOUT` without use, and after `SESSION_LIFETIME`.
@@ -6,17 +6,24 @@
 //! - An unknown account and a wrong password get the same response after the same amount of work.
 //! - Login attempts are limited for each account and for each network, before the password is verified. Devices and networks that have
 //!   signed in to the account before are limited separately from strangers. Registrations are limited for each network.
+//! - An account works before its address is confirmed. The owner sees that it is not, and can request the mail again.
 
+mod credentials;
 mod device;
 mod events;
 mod guard;
 mod limits;
+mod links;
+mod mails;
 mod model;
 mod password;
 mod routes;
 mod service;
+mod sessions;
 mod socket;
 mod store;
+
+use std::sync::Arc;
 
 pub use guard::{CurrentUser, MaybeUser, admit};
 pub use limits::{AccountLimits, Caller};
@@ -25,3 +32,15 @@ pub use model::{Role, SignedIn, User, Vouched};
 pub use routes::{known_device, routes, session_cookie};
 pub use service::{AccountError, Accounts, Parts};
 pub use socket::sign_out_ended;
+
+use self::mails::DeliverMail;
+use crate::jobs::Handler;
+use crate::metrics::labels::JobKind;
+
+impl Accounts {
+    /// The handlers of this feature's jobs.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
+        vec![(JobKind::AccountMail, Arc::new(DeliverMail::of(self)))]
+    }
+}

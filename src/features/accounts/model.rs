@@ -21,6 +21,8 @@ const NAME_LENGTH: usize = 80;
 pub type DisplayName = Line<1, NAME_LENGTH>;
 /// The name of a session's device in the list of sessions.
 pub type Device = Line<0, 120>;
+/// The token of a link in a mail.
+pub type LinkToken = Line<1, 100>;
 /// An address in a login attempt: not checked for syntax, because an invalid one matches no account anyway.
 pub type LoginEmail = Line<1, EMAIL_LENGTH>;
 /// NIST SP 800-63B (revision 3) requires at least 8 characters. The upper bound limits the text that is hashed.
@@ -59,6 +61,10 @@ pub struct User {
     pub id: Uuid,
     /// E-mail address, compared case-insensitively.
     pub email: String,
+    /// Whether the owner has confirmed the address. An account works before that. False in entries of a cache that an older version wrote.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub email_confirmed: bool,
     /// Name that others see.
     pub display_name: String,
     /// Role across the service.

@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::credentials;
 use super::device::KNOWN_FOR;
 use super::guard::{COOKIE, CurrentUser, DEVICE_COOKIE};
 use super::limits::Caller;
@@ -44,6 +45,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(me))
         .routes(routes!(sessions))
         .routes(routes!(end_session))
+        .merge(credentials::routes())
 }
 
 impl From<AccountError> for ApiError {
@@ -53,6 +55,8 @@ impl From<AccountError> for ApiError {
             AccountError::InvalidCredentials => Self::new(Code::InvalidCredentials),
             AccountError::InvalidToken => Self::new(Code::InvalidToken),
             AccountError::NoSuchSession => Self::new(Code::NotFound),
+            AccountError::InvalidLink => Self::new(Code::InvalidLink),
+            AccountError::NoMail => Self::new(Code::MailOff),
             AccountError::Throttled(throttled) => Self::new(Code::TooManyAttempts).retry_after(throttled.seconds()),
             AccountError::Password(PasswordError::Overloaded) => Self::new(Code::Overloaded).retry_after(1),
             AccountError::Password(error @ PasswordError::Failed(_)) => Self::new(Code::Internal).source(error),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
+use url::Url;
 use uuid::Uuid;
 
 use super::limits::{AccountLimits, Caller};
-use super::model::{Credentials, EndedSession, NewUser, Role, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
+use super::mails::Mail;
+use super::model::{Credentials, NewUser, Role, Session, SignedIn, Token, TokenHash, User, Vouched};
 use super::password::{PasswordError, Passwords, Share, Verdict};
 use super::{events, store};
 use crate::cache::throttle::Throttled;
@@ -16,8 +17,9 @@ use crate::cache::{Cache, Lookup, Stale};
 use crate::config::Config;
 use crate::db::idempotency::{IdempotentRequest, Outcome, Refusal};
 use crate::db::{Conn, Db, StoreError};
-use crate::domain::paging::PageRequest;
 use crate::fault_injection::FaultInjector;
+use crate::jobs::Queue;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
@@ -37,6 +39,12 @@ pub enum AccountError {
     /// The account has no session with this identifier.
     #[error("there is no such session")]
     NoSuchSession,
+    /// The link of a mail is unknown, was used, has expired, or serves another purpose.
+    #[error("the link is not valid")]
+    InvalidLink,
+    /// `SMTP_URL` is not set.
+    #[error("no mail server is configured")]
+    NoMail,
     /// A rate limit refuses the attempt; carries the time to wait.
     #[error("too many attempts")]
     Throttled(Throttled),
@@ -65,12 +73,20 @@ pub struct Accounts(Arc<Inner>);
 pub struct Parts {
     /// Stores accounts and sessions.
     pub db: Db,
+    /// Connections for jobs.
+    pub background: Db,
     /// Caches sessions and their users.
     pub cache: Cache,
     /// Limits on logins, registrations and visits to platforms.
     pub attempts: AccountLimits,
     /// Notifies clients and other replicas of the end of sessions.
     pub realtime: Realtime,
+    /// Sends mails to owners of accounts; `None` without `SMTP_URL`.
+    pub mailer: Option<Mailer>,
+    /// Queue for mails.
+    pub queue: Queue,
+    /// Base of the links in mails.
+    pub public_url: Url,
     /// Injects failed logins.
     pub faults: FaultInjector,
     /// Records this feature's metrics.
@@ -78,39 +94,54 @@ pub struct Parts {
 }
 
 struct Inner {
-    db: Db,
-    cache: Cache,
-    attempts: AccountLimits,
+    parts: Parts,
     passwords: Passwords,
     limits: Limits,
-    realtime: Realtime,
-    faults: FaultInjector,
-    metrics: Metrics,
 }
 
-struct Limits {
-    idle: Duration,
-    lifetime: Duration,
+/// The durations after which sessions end.
+pub(super) struct Limits {
+    pub idle: Duration,
+    pub lifetime: Duration,
 }
 
 impl Accounts {
     /// # Errors
     /// When the operating system has no randomness.
     pub fn new(parts: Parts, config: &Config) -> Result<Self, PasswordError> {
-        let Parts { db, cache, attempts, realtime, faults, metrics } = parts;
-        let passwords = Passwords::new(metrics.clone())?;
+        let passwords = Passwords::new(parts.metrics.clone())?;
         let limits = Limits { idle: config.session_idle_timeout, lifetime: config.session_lifetime };
-        Ok(Self(Arc::new(Inner { db, cache, attempts, passwords, limits, realtime, faults, metrics })))
+        Ok(Self(Arc::new(Inner { parts, passwords, limits })))
+    }
+
+    /// The service's dependencies.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    /// Hashes and verifies passwords.
+    pub(super) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    /// The durations after which sessions end.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// Registers an account. Anybody may register, so every attempt that the limit admits is counted, whatever its outcome.
     pub(super) async fn register(&self, new: NewUser, request: Option<IdempotentRequest>, caller: &Caller) -> Result<User, AccountError> {
-        let Inner { db, attempts, passwords, metrics, .. } = &*self.0;
+        let (Parts { db, attempts, queue, metrics, .. }, passwords) = (self.parts(), self.passwords());
         attempts.take_registration(caller.network).await?;
         let hash = passwords.hash(Share::Registrations, new.password.clone()).await?;
-        let insert = async |tx: &mut Conn| insert(tx, &new.email, &new.display_name, Some(&hash)).await;
+        let insert = async |tx: &mut Conn| {
+            let user = insert(tx, &new.email, &new.display_name, Some(&hash), false).await?;
+            self.enqueue(tx, &Mail::Confirmation { user: user.id }).await?;
+            Ok::<_, AccountError>(user)
+        };
         let Outcome { result: user, is_replay } = db.begin().await?.commit_idempotent(request.as_ref(), insert).await?;
         if !is_replay {
+            queue.wake();
             events::registered(metrics, user.id);
             return Ok(user);
         }
@@ -122,9 +153,20 @@ impl Accounts {
         }
     }
 
+    /// Whether a mail server is configured.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.parts().mailer.is_some()
+    }
+
+    /// Enqueues a mail in the transaction that makes it necessary. Without a mail server, does nothing.
+    pub(super) async fn enqueue(&self, tx: &mut Conn, mail: &Mail) -> Result<(), StoreError> {
+        if self.sends_mail() { self.parts().queue.enqueue(tx, &mail.job()).await } else { Ok(()) }
+    }
+
     /// Signs in with a password. Only wrong credentials count as a failure; errors of the service are not the client's fault.
     pub(super) async fn login(&self, credentials: Credentials, caller: &Caller) -> Result<SignedIn, AccountError> {
-        let Inner { attempts, metrics, .. } = &*self.0;
+        let Parts { attempts, metrics, .. } = self.parts();
         let begun = attempts.begin_login(&credentials.email, caller).await;
         let attempt = begun.inspect_err(|_| events::login_throttled(metrics))?;
         let outcome = self.sign_in(&credentials).await;
@@ -141,16 +183,16 @@ impl Accounts {
     /// # Errors
     /// `Throttled` when the client's network has made too many of these requests.
     pub async fn take_platform_visit(&self, caller: &Caller) -> Result<(), AccountError> {
-        Ok(self.0.attempts.take_platform_visit(caller.network).await?)
+        Ok(self.parts().attempts.take_platform_visit(caller.network).await?)
     }
 
     /// Remembers a client that has registered or signed in. Returns its device cookie.
     pub async fn remember(&self, user: &User, caller: &Caller) -> String {
-        self.0.attempts.remember(&user.email, caller).await
+        self.parts().attempts.remember(&user.email, caller).await
     }
 
     async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
-        let Inner { db, faults, metrics, .. } = &*self.0;
+        let Parts { db, faults, metrics, .. } = self.parts();
         // Injected login failures spare admins: somebody must be able to end the fault.
         let passes = |user: &User| user.role == Role::Admin || !faults.refuses_login();
         let Some(user) = self.verified(credentials).await?.filter(passes) else {
@@ -168,7 +210,7 @@ impl Accounts {
     /// When the database fails.
     pub async fn begin_session(&self, conn: &mut Conn, user: User, device: &str) -> Result<SignedIn, StoreError> {
         let token = Token::generate();
-        let session = store::insert_session(conn, user.id, &token.hash(), device, self.0.limits.lifetime).await?;
+        let session = store::insert_session(conn, user.id, &token.hash(), device, self.limits().lifetime).await?;
         Ok(SignedIn { token, session: session.id, expires_at: session.expires_at, user })
     }
 
@@ -177,7 +219,7 @@ impl Accounts {
     /// # Errors
     /// `EmailTaken` when an account has the address.
     pub async fn register_vouched(&self, conn: &mut Conn, vouched: &Vouched) -> Result<User, AccountError> {
-        insert(conn, &vouched.email, &vouched.display_name, None).await
+        insert(conn, &vouched.email, &vouched.display_name, None, true).await
     }
 
     /// Finds the account with a verified address, or registers one without a password. Returns whether the account is new.
@@ -185,19 +227,19 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub async fn find_or_register(&self, vouched: &Vouched) -> Result<(User, bool), AccountError> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.parts().db.begin().await?;
         if let Some(user) = store::user_by_email(&mut tx, &vouched.email).await? {
             return Ok((user, false));
         }
         let user = self.register_vouched(&mut tx, vouched).await?;
         tx.commit().await?;
-        events::registered(&self.0.metrics, user.id);
+        events::registered(&self.parts().metrics, user.id);
         Ok((user, true))
     }
 
     /// Records a sign-in through a platform, and the registration if the account is new. Call it after the commit.
     pub fn vouched_for(&self, signed_in: &SignedIn, is_new: bool) {
-        let (metrics, user) = (&self.0.metrics, signed_in.user.id);
+        let (metrics, user) = (&self.parts().metrics, signed_in.user.id);
         if is_new {
             events::registered(metrics, user);
         }
@@ -206,7 +248,7 @@ impl Accounts {
 
     /// Records a failed sign-in through a platform.
     pub fn not_vouched_for(&self) {
-        events::not_vouched_for(&self.0.metrics);
+        events::not_vouched_for(&self.parts().metrics);
     }
 
     /// Locks a user's row until the caller's transaction ends. Returns whether the account has a password.
@@ -227,7 +269,7 @@ impl Accounts {
 
     /// Loads the account if the credentials are valid. Holds no database connection while it verifies the password.
     async fn verified(&self, credentials: &Credentials) -> Result<Option<User>, AccountError> {
-        let Inner { db, passwords, .. } = &*self.0;
+        let (db, passwords) = (&self.parts().db, self.passwords());
         let (user, stored) = store::credentials(&mut db.acquire().await?, &credentials.email).await?.unzip();
         let stored = stored.flatten();
         let verdict = passwords.verify(Share::Logins, credentials.password.clone(), stored).await?;
@@ -259,7 +301,7 @@ impl Accounts {
     ) -> Result<(Session, User, Lookup), AccountError> {
         let token = self.parse(token)?;
         let name = token.cache_id();
-        let [session, user, other] = self.0.cache.lookup([(CacheType::Session, &name), (CacheType::User, &name), (cache, id)]).await;
+        let [session, user, other] = self.parts().cache.lookup([(CacheType::Session, &name), (CacheType::User, &name), (cache, id)]).await;
         let (session, user) = self.proven(&token, session, user).await?;
         Ok((session, user, other))
     }
@@ -267,19 +309,19 @@ impl Accounts {
     /// As [`Self::authenticate`], for a token of which only the hash is known.
     pub(super) async fn recognize(&self, token: TokenHash) -> Result<(Session, User), AccountError> {
         let name = token.cache_id();
-        let [session, user] = self.0.cache.lookup([(CacheType::Session, &name), (CacheType::User, &name)]).await;
+        let [session, user] = self.parts().cache.lookup([(CacheType::Session, &name), (CacheType::User, &name)]).await;
         self.proven(&token, session, user).await
     }
 
     fn parse(&self, token: &str) -> Result<TokenHash, AccountError> {
         let parsed = Token::parse(token).ok_or(AccountError::InvalidToken);
-        parsed.inspect_err(|_| events::token_refused(&self.0.metrics)).map(|token| token.hash())
+        parsed.inspect_err(|_| events::token_refused(&self.parts().metrics)).map(|token| token.hash())
     }
 
     /// Returns the session and the user that the cache lookups found, or loads them from the database. A user is cached under the token
     /// hash of each of its sessions, so that one round trip finds both the session and the user.
     async fn proven(&self, token: &TokenHash, session: Lookup, user: Lookup) -> Result<(Session, User), AccountError> {
-        let Inner { db, cache, limits, metrics, .. } = &*self.0;
+        let (Parts { db, cache, metrics, .. }, limits) = (self.parts(), self.limits());
         let load = async || store::touch_session(&mut db.acquire().await?, token, limits.idle).await;
         let found: Option<Session> = cache.found_or_load(session, load).await?;
         let Some(session) = found.filter(|session| session.expires_at > OffsetDateTime::now_utc()) else {
@@ -308,86 +350,33 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub async fn grant_admin(&self, email: &str) -> Result<bool, StoreError> {
-        let Inner { db, cache, .. } = &*self.0;
-        let mut tx = db.begin().await?;
+        let mut tx = self.parts().db.begin().await?;
         let Some(user) = store::set_admin(&mut tx, email).await? else { return Ok(false) };
-        let tokens = store::tokens(&mut tx, user).await?;
-        let entries = tokens.iter().map(|token| Stale::new(CacheType::User, token.cache_id()));
-        let stale = cache.invalidate(&mut tx, entries).await?;
-        tx.commit().await?;
-        stale.finish().await;
+        self.commit_changed(tx, user).await?;
         events::made_admin(user);
         Ok(true)
     }
 
-    /// One page of a user's active sessions.
-    pub(crate) async fn sessions(&self, user: Uuid, page: PageRequest) -> Result<Vec<SessionEntry>, AccountError> {
-        let Inner { db, limits, .. } = &*self.0;
-        Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, page).await?)
-    }
-
-    /// Ends one session of a user.
-    pub(super) async fn end_session(&self, user: Uuid, session: Uuid) -> Result<(), AccountError> {
-        let mut tx = self.0.db.begin().await?;
-        let ended = store::delete_session(&mut tx, user, session).await?;
-        self.forget(tx, user, &[ended.ok_or(AccountError::NoSuchSession)?]).await
-    }
-
-    /// Ends every session of a user.
-    pub(super) async fn end_sessions(&self, user: Uuid) -> Result<(), AccountError> {
-        let mut tx = self.0.db.begin().await?;
-        let ended = store::delete_sessions(&mut tx, user).await?;
-        self.forget(tx, user, &ended).await
-    }
-
-    /// Commits the end of sessions, invalidates their cache entries, and announces the ended sessions to every replica.
-    async fn forget(&self, mut tx: Conn, user: Uuid, ended: &[EndedSession]) -> Result<(), AccountError> {
-        let Inner { cache, realtime, .. } = &*self.0;
-        let entries = ended.iter().map(|session| Stale::new(CacheType::Session, session.token.cache_id()));
-        let stale = cache.invalidate(&mut tx, entries).await?;
+    /// Commits a change of an account, and removes the account from the cache. The transaction has locked the account's row `FOR UPDATE`,
+    /// which blocks new sessions, so this finds every session under which the account is cached.
+    pub(super) async fn commit_changed(&self, mut tx: Conn, user: Uuid) -> Result<(), StoreError> {
+        let tokens = store::tokens(&mut tx, user).await?;
+        let entries = tokens.iter().map(|token| Stale::new(CacheType::User, token.cache_id()));
+        let stale = self.parts().cache.invalidate(&mut tx, entries).await?;
         tx.commit().await?;
         stale.finish().await;
-        events::sessions_ended(realtime, user, ended);
         Ok(())
-    }
-
-    /// Subscribes to cache invalidations, which include ended sessions.
-    pub(super) fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
-        self.0.cache.invalidated()
-    }
-
-    /// Returns the given sessions that have ended.
-    pub(super) async fn ended_among(&self, sessions: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
-        let Inner { db, limits, .. } = &*self.0;
-        store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await
-    }
-
-    /// Deletes a batch of sessions that are past their lifetime.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn end_expired(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        store::delete_expired_sessions(conn).await.map(drop)
-    }
-
-    /// Updates the gauge of active sessions, which one replica reports for the whole fleet.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn report(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let count = store::count_sessions(conn, self.0.limits.idle).await?;
-        events::sessions_counted(&self.0.metrics, count);
-        Ok(())
-    }
-
-    /// Sets the gauge of active sessions to zero, on a replica that does not report it.
-    pub fn report_nothing(&self) {
-        events::sessions_counted(&self.0.metrics, 0);
     }
 }
 
-async fn insert(conn: &mut Conn, email: &str, display_name: &str, password_hash: Option<&str>) -> Result<User, AccountError> {
-    match store::insert_user(conn, email, display_name, password_hash).await {
+async fn insert(
+    conn: &mut Conn,
+    email: &str,
+    display_name: &str,
+    password_hash: Option<&str>,
+    is_confirmed: bool,
+) -> Result<User, AccountError> {
+    match store::insert_user(conn, email, display_name, password_hash, is_confirmed).await {
         Err(StoreError::Conflict(rule)) if rule == "users_email_key" => Err(AccountError::EmailTaken),
         inserted => Ok(inserted?),
     }

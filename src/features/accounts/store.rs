@@ -13,6 +13,7 @@ use crate::metrics::labels::Query;
 struct UserRow {
     id: Uuid,
     email: String,
+    email_confirmed: bool,
     display_name: String,
     role: String,
     created_at: OffsetDateTime,
@@ -21,28 +22,41 @@ struct UserRow {
 impl TryFrom<UserRow> for User {
     type Error = StoreError;
 
-    fn try_from(UserRow { id, email, display_name, role, created_at }: UserRow) -> Result<Self, StoreError> {
-        Ok(Self { id, email, display_name, role: known("role", &role, Role::parse)?, created_at })
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        let UserRow { id, email, email_confirmed, display_name, role, created_at } = row;
+        Ok(Self { id, email, email_confirmed, display_name, role: known("role", &role, Role::parse)?, created_at })
     }
 }
 
 /// Fails with the conflict `users_email_key` when another account has the address.
-pub async fn insert_user(conn: &mut Conn, email: &str, display_name: &str, password_hash: Option<&str>) -> Result<User, StoreError> {
+pub async fn insert_user(
+    conn: &mut Conn,
+    email: &str,
+    display_name: &str,
+    password_hash: Option<&str>,
+    is_confirmed: bool,
+) -> Result<User, StoreError> {
     let insert = sqlx::query_as!(
         UserRow,
-        r#"INSERT INTO users (id, email, display_name, password_hash) VALUES ($1, $2::text::citext, $3, $4)
-           RETURNING id, email::text AS "email!", display_name, role, created_at"#,
+        r#"INSERT INTO users (id, email, display_name, password_hash, confirmed_at)
+           VALUES ($1, $2::text::citext, $3, $4, CASE WHEN $5 THEN now() END)
+           RETURNING id, email::text AS "email!", confirmed_at IS NOT NULL AS "email_confirmed!", display_name, role, created_at"#,
         Uuid::now_v7(),
         email,
         display_name,
-        password_hash
+        password_hash,
+        is_confirmed
     );
     conn.one(Query::InsertUsers, insert).await?.try_into()
 }
 
 pub async fn user(conn: &mut Conn, id: Uuid) -> Result<Option<User>, StoreError> {
-    let select =
-        sqlx::query_as!(UserRow, r#"SELECT id, email::text AS "email!", display_name, role, created_at FROM users WHERE id = $1"#, id);
+    let select = sqlx::query_as!(
+        UserRow,
+        r#"SELECT id, email::text AS "email!", confirmed_at IS NOT NULL AS "email_confirmed!", display_name, role, created_at
+           FROM users WHERE id = $1"#,
+        id
+    );
     conn.optional(Query::SelectUsers, select).await?.map(TryInto::try_into).transpose()
 }
 
@@ -55,7 +69,8 @@ pub async fn lock_user(conn: &mut Conn, id: Uuid) -> Result<Option<bool>, StoreE
 pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, StoreError> {
     let select = sqlx::query_as!(
         UserRow,
-        r#"SELECT id, email::text AS "email!", display_name, role, created_at FROM users WHERE email = $1::text::citext"#,
+        r#"SELECT id, email::text AS "email!", confirmed_at IS NOT NULL AS "email_confirmed!", display_name, role, created_at
+           FROM users WHERE email = $1::text::citext"#,
         email
     );
     conn.optional(Query::SelectUsers, select).await?.map(TryInto::try_into).transpose()
@@ -75,16 +90,29 @@ pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, Sto
 /// both, so that its duration does not reveal whether the account exists.
 pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
     let select = sqlx::query!(
-        r#"SELECT id, email::text AS "email!", display_name, role, created_at, password_hash FROM users WHERE email = $1::text::citext"#,
+        r#"SELECT id, email::text AS "email!", confirmed_at IS NOT NULL AS "email_confirmed!", display_name, role, created_at, password_hash
+           FROM users WHERE email = $1::text::citext"#,
         email
     );
     let row = conn.optional(Query::SelectUsers, select).await?;
     row.map(|row| {
         let role = known("role", &row.role, Role::parse)?;
-        let user = User { id: row.id, email: row.email, display_name: row.display_name, role, created_at: row.created_at };
-        Ok((user, row.password_hash))
+        let (id, email, display_name, created_at) = (row.id, row.email, row.display_name, row.created_at);
+        Ok((User { id, email, email_confirmed: row.email_confirmed, display_name, role, created_at }, row.password_hash))
     })
     .transpose()
+}
+
+/// Locks a user's row against changes and against new sessions, which reference the row, until the transaction ends.
+pub async fn hold_user(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
+    let hold = sqlx::query!("SELECT id FROM users WHERE id = $1 FOR UPDATE", id);
+    conn.optional(Query::SelectUsers, hold).await.map(drop)
+}
+
+/// Records that the account's address belongs to its owner.
+pub async fn set_confirmed(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
+    let update = sqlx::query!("UPDATE users SET confirmed_at = now() WHERE id = $1 AND confirmed_at IS NULL", id);
+    conn.execute(Query::UpdateUsers, update).await.map(drop)
 }
 
 pub async fn update_password_hash(conn: &mut Conn, id: Uuid, hash: &str) -> Result<(), StoreError> {

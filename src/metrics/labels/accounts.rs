@@ -58,12 +58,39 @@ labels! {
 }
 
 labels! {
+    /// A change of an account's credentials, or the request for the mail that allows it.
+    AuthEvent ["event"] {
+        ConfirmationRequest ["confirmation_request"],
+        Confirmation ["confirmation"],
+    }
+}
+
+labels! {
+    /// The kind of a mail to the owner of an account.
+    MailTemplate ["template"] {
+        Confirmation ["confirmation"],
+    }
+}
+
+labels! {
+    /// The outcome of an attempt to send a mail. `refused` means that the mail server does not accept the recipient; after `failed`, the
+    /// mail is attempted again.
+    MailOutcome ["outcome"] {
+        Sent ["sent"],
+        Refused ["refused"],
+        Failed ["failed"],
+    }
+}
+
+labels! {
     /// The limit that rejected a login, request, password hash, connection or event.
     Limiter ["limiter"] {
         LoginAccount ["login_account"],
         LoginNetwork ["login_address"],
         LoginsAtOnce ["logins_at_once"],
         Registrations ["registrations"],
+        MailAccount ["mail_account"],
+        MailNetwork ["mail_address"],
         OauthRequests ["oauth_requests"],
         PasswordHashing ["password_hashing"],
         SocketConnections ["socket_connections"],

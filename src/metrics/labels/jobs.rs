@@ -10,6 +10,7 @@ labels! {
         EnvironmentReconcile ["environment_reconcile"],
         TokenRevocation ["token_revocation"],
         PostDelivery ["post_delivery"],
+        AccountMail ["account_mail"],
     }
 }
 

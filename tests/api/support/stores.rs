@@ -70,6 +70,7 @@ impl Stores {
     /// jobs only their payloads. Jobs of the kind `environment_reconcile` are left out.
     pub async fn contents(&self) -> Vec<String> {
         let all = "SELECT 'users' || u::text FROM users u UNION ALL SELECT 'sessions' || s.id FROM auth_sessions s
+                   UNION ALL SELECT 'links' || l::text FROM account_links l
                    UNION ALL SELECT 'projects' || p::text FROM projects p UNION ALL SELECT 'members' || m::text FROM project_members m
                    UNION ALL SELECT 'keys' || k::text FROM idempotency_keys k UNION ALL SELECT 'environments' || e::text FROM environments e
                    UNION ALL SELECT 'env_sessions' || s::text FROM env_sessions s

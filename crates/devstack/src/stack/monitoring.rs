@@ -1,5 +1,6 @@
-//! The monitoring of the service: exporters, the mail sink, the page of the runbooks, Alertmanager, Prometheus, and Grafana where it is
-//! installed; and the check that every target is scraped. `configuration` writes their configuration.
+//! The monitoring of the service: exporters, the page of the runbooks, Alertmanager, Prometheus, and Grafana where it is installed; the
+//! mail sink, which also receives the mails of the service; and the check that every target is scraped. `configuration` writes their
+//! configuration.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -25,7 +26,7 @@ const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
 
 impl Stack {
     pub(super) fn start_exporters(&mut self) -> Result<()> {
-        say("exporters, mail sink");
+        say("exporters");
         let ports = &self.plan.ports;
         let listen = |port| Ok::<_, anyhow::Error>(format!("--web.listen-address={}", ports.address(port)?));
         let postgres = format!("postgres://vitrine:{}@{}/vitrine?sslmode=disable", self.password, ports.address(Port::Postgres)?);
@@ -50,13 +51,22 @@ impl Stack {
                 format!("{}/metrics", ports.url(Port::NodeExporter)?),
             ),
             (self.probes()?, format!("{}/metrics", ports.url(Port::BlackboxExporter)?)),
-            (mail_sink(self.daemon("maildev", &MAILDEV.path()?), ports)?, format!("{}/healthz", ports.url(Port::MailPage)?)),
         ];
         for (process, url) in &mut exporters {
             process.wait_ready(START_LIMIT, || http::is_ok(url))?;
         }
         self.phases.push(exporters.into_iter().map(|(process, _)| process).collect());
         Ok(())
+    }
+
+    /// Starts the mail sink if it is installed. Without it, the service sends no mail.
+    pub(super) fn start_mail_sink(&self) -> Result<Option<Process>> {
+        let ports = &self.plan.ports;
+        let Some(program) = MAILDEV.find() else { return Ok(None) };
+        let mut sink = mail_sink(self.daemon("maildev", &program), ports)?;
+        let health = format!("{}/healthz", ports.url(Port::MailPage)?);
+        sink.wait_ready(START_LIMIT, || http::is_ok(&health))?;
+        Ok(Some(sink))
     }
 
     /// Starts the exporter that requests the service through the edge.

@@ -147,6 +147,26 @@ export const accounts = dashboard('accounts', {
         shades: WARNING,
         movedBy: 'rate-limits',
       }),
+      timeSeries({
+        title: 'Changes of credentials',
+        description:
+          'Requests for links in mails, and their use, per minute by event and outcome. Good: few failures; many are guesses of links.',
+        unit: 'opm',
+        query: { '{{event}} {{status}}': perMinute(sum(rate(ours('auth_events_total')), 'event', 'status')) },
+        legend: 'right',
+        movedBy: 'traffic',
+        width: 12,
+      }),
+      timeSeries({
+        title: 'Mails',
+        description:
+          'Attempts to send a mail per minute by outcome. Good: all are sent; while attempts fail, the mail server is unavailable and mails wait.',
+        unit: 'opm',
+        query: { '{{outcome}}': perMinute(sum(rate(ours('mails_sent_total')), 'outcome')) },
+        colours: { '/sent/': 'green', '/refused/': 'orange', '/failed/': 'red' },
+        movedBy: 'traffic',
+        width: 12,
+      }),
     ),
     row(
       'Platforms',

@@ -1,0 +1,22 @@
+//! The job that sends a mail. `deliver` handles it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::jobs::NewJob;
+use crate::metrics::labels::JobKind;
+
+/// The payload of the job: a mail to the owner of an account.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "template", rename_all = "snake_case")]
+pub enum Mail {
+    /// The link that confirms the account's address.
+    Confirmation { user: Uuid },
+}
+
+impl Mail {
+    /// The job that sends this mail.
+    pub fn job(&self) -> NewJob {
+        NewJob::new(JobKind::AccountMail, self)
+    }
+}
