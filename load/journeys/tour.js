@@ -41,7 +41,7 @@ function read(route, at = {}, query = '') {
 function withoutAccount() {
   const routes = ['/health', '/health/live', '/version', '/api/fleet', '/api/showcase', '/api/oauth/platforms'];
   routes.forEach((route) => read(route));
-  ['/', '/about', '/projects', '/confirm'].forEach((page) => open(page).leave());
+  ['/', '/about', '/projects', '/confirm', '/password-reset'].forEach((page) => open(page).leave());
 }
 
 function signIn(email) {
@@ -54,10 +54,14 @@ function signIn(email) {
   open('/studio').leave();
 }
 
-/** The token of the link is made up, because this user reads no mail. */
+/** The token of the links is made up, because this user reads no mail. The current password is wrong, because others use the account. */
 function links() {
   askForMail(browser);
-  browser.call('POST', '/api/auth/confirmations/redeem', { body: { token: crypto.randomUUID() }, wanted: [400] });
+  const token = crypto.randomUUID();
+  browser.call('POST', '/api/auth/confirmations/redeem', { body: { token }, wanted: [400] });
+  browser.call('POST', '/api/auth/password-resets', { body: { email: `${token}@example.org` }, wanted: [202, 409] });
+  browser.call('POST', '/api/auth/password-resets/redeem', { body: { token, password: token }, wanted: [400] });
+  browser.call('PUT', '/api/auth/password', { body: { current_password: token, password: token }, wanted: [403] });
 }
 
 function share(project) {

@@ -75,6 +75,7 @@ codes! {
     InvalidToken = 401 "invalid_token" Authentication "The session is unknown or has ended";
     InvalidCredentials = 401 "invalid_credentials" Authentication "The e-mail address or the password is wrong";
     Forbidden = 403 "forbidden" Authorization "Your role does not allow this";
+    WrongPassword = 403 "wrong_password" Authorization "The password is wrong";
     OauthDenied = 403 "oauth_denied" Authorization "Access was denied on the platform";
     EmailUnverified = 403 "email_unverified" Authorization "The platform did not provide a verified e-mail address";
     CrossSite = 403 "cross_site_request" Authorization "The request came from another site";

@@ -108,6 +108,8 @@ impl Device {
 pub struct Notice {
     /// Present after a request for the mail that confirms the address. The value is ignored.
     requested: Option<String>,
+    /// Present after a change of the password. The value is ignored.
+    changed: Option<String>,
 }
 
 /// Handles `GET /studio/accounts`.

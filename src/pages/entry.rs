@@ -24,6 +24,8 @@ pub struct LoginQuery {
     ended: Option<String>,
     /// Present after a registration. The value is ignored.
     registered: Option<String>,
+    /// Present after a reset of the password. The value is ignored.
+    reset: Option<String>,
 }
 
 #[derive(Template)]
@@ -39,6 +41,8 @@ struct LoginPage {
     has_ended: bool,
     /// Whether to show that the account was created.
     has_registered: bool,
+    /// Whether to show that the password was reset.
+    has_reset: bool,
 }
 
 /// A platform that offers sign-in.
@@ -66,6 +70,7 @@ pub async fn login(State(state): State<AppState>, frame: Frame, ApiQuery(query):
         platforms: state.oauth.platforms().all().filter(|settings| settings.sign_in).map(Into::into).collect(),
         has_ended: query.ended.is_some(),
         has_registered: query.registered.is_some(),
+        has_reset: query.reset.is_some(),
     })
 }
 

@@ -1,12 +1,14 @@
 //! The pages that links in mails open. Opening a page changes nothing: programs that check mails for dangerous links open them, too.
 
 use askama::Template;
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::frame::{Frame, render};
 use crate::http::ApiError;
 use crate::http::extract::ApiQuery;
+use crate::state::AppState;
 
 /// The query parameters of the page that confirms an address.
 #[derive(Deserialize)]
@@ -28,4 +30,32 @@ struct ConfirmPage {
 /// Handles `GET /confirm`.
 pub async fn confirm(frame: Frame, ApiQuery(query): ApiQuery<ConfirmQuery>) -> Result<Response, ApiError> {
     render(&ConfirmPage { frame, token: query.token, is_done: query.done.is_some() })
+}
+
+/// The query parameters of the page that resets a password.
+#[derive(Deserialize)]
+pub struct ResetQuery {
+    /// Token of the link. Without one, the page requests the mail.
+    token: Option<String>,
+    /// Present after the request for the mail. The value is ignored.
+    sent: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "password_reset.html")]
+struct ResetPage {
+    frame: Frame,
+    token: Option<String>,
+    has_sent: bool,
+    /// Whether the service sends mail.
+    has_mail: bool,
+}
+
+/// Handles `GET /password-reset`.
+pub async fn password_reset(
+    State(state): State<AppState>,
+    frame: Frame,
+    ApiQuery(query): ApiQuery<ResetQuery>,
+) -> Result<Response, ApiError> {
+    render(&ResetPage { frame, token: query.token, has_sent: query.sent.is_some(), has_mail: state.accounts.sends_mail() })
 }

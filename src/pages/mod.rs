@@ -44,6 +44,7 @@ pub fn routes(has_faults: bool) -> Router<AppState> {
         .route(PageRoute::Login.name(), get(entry::login))
         .route(PageRoute::Operator.name(), get(operator::operator))
         .route(PageRoute::Confirm.name(), get(links::confirm))
+        .route(PageRoute::PasswordReset.name(), get(links::password_reset))
         .route(PageRoute::Showcase.name(), get(showcase::showcase))
         .route(PageRoute::Published.name(), get(showcase::published))
         .route(PageRoute::Studio.name(), get(studio::studio))

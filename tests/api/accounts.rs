@@ -158,6 +158,7 @@ async fn without_a_session_no_account_data_is_returned() {
         (Method::GET, "/api/auth/sessions"),
         (Method::POST, "/api/auth/logout"),
         (Method::POST, "/api/auth/logout-all"),
+        (Method::POST, "/api/auth/confirmations"),
         (Method::DELETE, "/api/auth/sessions/019f0000-0000-7000-8000-000000000000"),
     ];
     for (method, path) in routes {

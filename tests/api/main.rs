@@ -56,6 +56,8 @@ mod operator;
 mod overload;
 mod pages;
 mod paging;
+mod password_change;
+mod password_reset;
 mod posts;
 mod projects;
 mod publish;

@@ -7,6 +7,8 @@ export const open = ({ slug }) => ({
   login: '/login',
   operator: '/operator',
   confirm: '/confirm?token=of-a-link',
+  forgotten: '/password-reset',
+  reset: '/password-reset?token=of-a-link',
   projects: '/projects',
   published: `/projects/${slug}`,
 });

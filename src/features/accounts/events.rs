@@ -69,6 +69,17 @@ pub fn address_confirmed(metrics: &Metrics, user: Uuid) {
     tracing::info!(%user, "address confirmed");
 }
 
+pub fn wrong_password(metrics: &Metrics, event: AuthEvent, user: Uuid) {
+    metrics.auth_events.increment((event, AuthStatus::Failure));
+    tracing::info!(%user, event = event.name(), "password refused");
+}
+
+/// A new password replaced the old one, by a reset or a change.
+pub fn password_set(metrics: &Metrics, event: AuthEvent, user: Uuid) {
+    metrics.auth_events.increment((event, AuthStatus::Success));
+    tracing::info!(%user, event = event.name(), "password set");
+}
+
 pub fn mail_sent(template: MailTemplate) {
     tracing::info!(template = template.name(), "mail sent");
 }

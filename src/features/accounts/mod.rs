@@ -1,4 +1,5 @@
-//! Accounts: registration, sign-in with a password, confirmation of the address, and sessions.
+//! Accounts: registration, sign-in with a password, confirmation of the address, reset and change of the password, and
+//! sessions.
 //!
 //! - A token is 256 random bits; only its SHA-256 is stored. Each login generates a new one.
 //! - A session ends on logout, after `SESSION_IDLE_TIMEOUT` without use, and after `SESSION_LIFETIME`.
@@ -6,6 +7,8 @@
 //! - An unknown account and a wrong password get the same response after the same amount of work.
 //! - Login attempts are limited for each account and for each network, before the password is verified. Devices and networks that have
 //!   signed in to the account before are limited separately from strangers. Registrations are limited for each network.
+//! - A reset of the password ends all sessions, a change all others. A sign-in that began before creates no session afterwards.
+//! - A request for a reset gets the same response after the same work, whether or not an account has the address: a job looks it up.
 //! - An account works before its address is confirmed. The owner sees that it is not, and can request the mail again.
 
 mod credentials;
@@ -14,6 +17,7 @@ mod events;
 mod guard;
 mod limits;
 mod links;
+mod login;
 mod mails;
 mod model;
 mod password;

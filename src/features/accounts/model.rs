@@ -108,15 +108,26 @@ impl NewUser {
             fields.refuse("email", "invalid", "must be an address such as ada@example.com");
         }
         let display_name = DisplayName::read(&mut fields, "display_name", display_name);
-        let plain = password.expose_secret();
-        let length = plain.chars().count();
-        if !PASSWORD_LENGTH.contains(&length) {
-            let code = if length < *PASSWORD_LENGTH.start() { "too_short" } else { "too_long" };
-            fields.refuse("password", code, format!("must be {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end()));
-        } else if COMMON_PASSWORDS.lines().any(|common| common.eq_ignore_ascii_case(plain)) || plain.eq_ignore_ascii_case(&email) {
-            fields.refuse("password", "too_common", "must not be a common password or the e-mail address");
-        }
+        check_new(&mut fields, &password, &email);
         fields.finish(Self { email, display_name, password })
+    }
+}
+
+/// Checks a new password against the rules for the account with this address.
+pub fn check_password(password: &SecretString, email: &str) -> Result<(), Vec<FieldError>> {
+    let mut fields = Fields::default();
+    check_new(&mut fields, password, email);
+    fields.finish(())
+}
+
+fn check_new(fields: &mut Fields, password: &SecretString, email: &str) {
+    let plain = password.expose_secret();
+    let length = plain.chars().count();
+    if !PASSWORD_LENGTH.contains(&length) {
+        let code = if length < *PASSWORD_LENGTH.start() { "too_short" } else { "too_long" };
+        fields.refuse("password", code, format!("must be {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end()));
+    } else if COMMON_PASSWORDS.lines().any(|common| common.eq_ignore_ascii_case(plain)) || plain.eq_ignore_ascii_case(email) {
+        fields.refuse("password", "too_common", "must not be a common password or the e-mail address");
     }
 }
 

@@ -55,6 +55,8 @@ impl From<AccountError> for ApiError {
             AccountError::InvalidCredentials => Self::new(Code::InvalidCredentials),
             AccountError::InvalidToken => Self::new(Code::InvalidToken),
             AccountError::NoSuchSession => Self::new(Code::NotFound),
+            AccountError::WrongPassword => Self::new(Code::WrongPassword),
+            AccountError::Invalid(errors) => Self::validation(errors),
             AccountError::InvalidLink => Self::new(Code::InvalidLink),
             AccountError::NoMail => Self::new(Code::MailOff),
             AccountError::Throttled(throttled) => Self::new(Code::TooManyAttempts).retry_after(throttled.seconds()),

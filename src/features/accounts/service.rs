@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::limits::{AccountLimits, Caller};
 use super::mails::Mail;
-use super::model::{Credentials, NewUser, Role, Session, SignedIn, Token, TokenHash, User, Vouched};
+use super::model::{NewUser, Session, SignedIn, Token, TokenHash, User, Vouched};
 use super::password::{PasswordError, Passwords, Share, Verdict};
 use super::{events, store};
 use crate::cache::throttle::Throttled;
@@ -17,6 +17,7 @@ use crate::cache::{Cache, Lookup, Stale};
 use crate::config::Config;
 use crate::db::idempotency::{IdempotentRequest, Outcome, Refusal};
 use crate::db::{Conn, Db, StoreError};
+use crate::domain::validation::FieldError;
 use crate::fault_injection::FaultInjector;
 use crate::jobs::Queue;
 use crate::mail::Mailer;
@@ -30,6 +31,12 @@ pub enum AccountError {
     /// Another account has the address.
     #[error("an account with this e-mail address exists")]
     EmailTaken,
+    /// A signed-in user must repeat their password, and sent another.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// The new password breaks a rule.
+    #[error("the password breaks a rule")]
+    Invalid(Vec<FieldError>),
     /// The response does not reveal whether the address or the password is wrong.
     #[error("the e-mail address or password is wrong")]
     InvalidCredentials,
@@ -146,7 +153,7 @@ impl Accounts {
             return Ok(user);
         }
         // The request's fingerprint leaves the password out, so the client must prove that it knows the password.
-        let stored = store::credentials(&mut db.acquire().await?, &new.email).await?.and_then(|(_, stored)| stored);
+        let stored = store::credentials(&mut db.acquire().await?, &new.email).await?.and_then(|stored| stored.password_hash);
         match passwords.verify(Share::Registrations, new.password, stored).await? {
             Verdict::Wrong => Err(Refusal::Mismatch.into()),
             Verdict::Correct | Verdict::CorrectButOutdated => Ok(user),
@@ -164,20 +171,6 @@ impl Accounts {
         if self.sends_mail() { self.parts().queue.enqueue(tx, &mail.job()).await } else { Ok(()) }
     }
 
-    /// Signs in with a password. Only wrong credentials count as a failure; errors of the service are not the client's fault.
-    pub(super) async fn login(&self, credentials: Credentials, caller: &Caller) -> Result<SignedIn, AccountError> {
-        let Parts { attempts, metrics, .. } = self.parts();
-        let begun = attempts.begin_login(&credentials.email, caller).await;
-        let attempt = begun.inspect_err(|_| events::login_throttled(metrics))?;
-        let outcome = self.sign_in(&credentials).await;
-        if matches!(outcome, Err(AccountError::InvalidCredentials)) {
-            attempt.fail().await;
-        } else {
-            attempt.end().await;
-        }
-        outcome
-    }
-
     /// Counts a redirect to a platform or a return from it. Neither requires an account, so their rate is limited.
     ///
     /// # Errors
@@ -189,29 +182,6 @@ impl Accounts {
     /// Remembers a client that has registered or signed in. Returns its device cookie.
     pub async fn remember(&self, user: &User, caller: &Caller) -> String {
         self.parts().attempts.remember(&user.email, caller).await
-    }
-
-    async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
-        let Parts { db, faults, metrics, .. } = self.parts();
-        // Injected login failures spare admins: somebody must be able to end the fault.
-        let passes = |user: &User| user.role == Role::Admin || !faults.refuses_login();
-        let Some(user) = self.verified(credentials).await?.filter(passes) else {
-            events::login_failed(metrics);
-            return Err(AccountError::InvalidCredentials);
-        };
-        let signed_in = self.begin_session(&mut db.acquire().await?, user, &credentials.device).await?;
-        events::logged_in(metrics, signed_in.user.id, signed_in.session);
-        Ok(signed_in)
-    }
-
-    /// Creates a session for an authenticated user, on the caller's connection or within its transaction.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn begin_session(&self, conn: &mut Conn, user: User, device: &str) -> Result<SignedIn, StoreError> {
-        let token = Token::generate();
-        let session = store::insert_session(conn, user.id, &token.hash(), device, self.limits().lifetime).await?;
-        Ok(SignedIn { token, session: session.id, expires_at: session.expires_at, user })
     }
 
     /// Registers an account without a password for an address that a platform has verified, within the caller's transaction.
@@ -265,26 +235,6 @@ impl Accounts {
     /// `InvalidToken` when the account no longer exists.
     pub async fn find(&self, conn: &mut Conn, id: Uuid) -> Result<User, AccountError> {
         store::user(conn, id).await?.ok_or(AccountError::InvalidToken)
-    }
-
-    /// Loads the account if the credentials are valid. Holds no database connection while it verifies the password.
-    async fn verified(&self, credentials: &Credentials) -> Result<Option<User>, AccountError> {
-        let (db, passwords) = (&self.parts().db, self.passwords());
-        let (user, stored) = store::credentials(&mut db.acquire().await?, &credentials.email).await?.unzip();
-        let stored = stored.flatten();
-        let verdict = passwords.verify(Share::Logins, credentials.password.clone(), stored).await?;
-        if let (Verdict::CorrectButOutdated, Some(user)) = (verdict, &user) {
-            let renewed = async {
-                let hash = passwords.hash(Share::Logins, credentials.password.clone()).await?;
-                store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;
-                Ok::<_, AccountError>(())
-            };
-            // The login succeeds even if the renewal fails; the next login tries again.
-            if let Err(error) = renewed.await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "failed to renew an old password hash");
-            }
-        }
-        Ok(user.filter(|_| verdict != Verdict::Wrong))
     }
 
     /// Looks up the session of a token and its user.

@@ -30,7 +30,7 @@ impl Accounts {
     /// Ends every session of a user.
     pub(super) async fn end_sessions(&self, user: Uuid) -> Result<(), AccountError> {
         let mut tx = self.parts().db.begin().await?;
-        let ended = store::delete_sessions(&mut tx, user).await?;
+        let ended = store::delete_sessions(&mut tx, user, None).await?;
         self.forget(tx, user, &ended).await
     }
 

@@ -86,11 +86,20 @@ pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, Sto
     Ok(Some(user))
 }
 
-/// An account and its password hash. The hash is `None` for an account that signs in only through a platform. A single statement reads
-/// both, so that its duration does not reveal whether the account exists.
-pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
+/// An account and its credentials.
+pub struct Stored {
+    pub user: User,
+    /// `None` for an account that signs in only through a platform.
+    pub password_hash: Option<String>,
+    /// Grows with every change of the credentials.
+    pub version: i64,
+}
+
+/// A single statement reads account and credentials, so that its duration does not reveal whether the account exists.
+pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<Stored>, StoreError> {
     let select = sqlx::query!(
-        r#"SELECT id, email::text AS "email!", confirmed_at IS NOT NULL AS "email_confirmed!", display_name, role, created_at, password_hash
+        r#"SELECT id, email::text AS "email!", confirmed_at IS NOT NULL AS "email_confirmed!", display_name, role, created_at,
+                  password_hash, credentials_version AS version
            FROM users WHERE email = $1::text::citext"#,
         email
     );
@@ -98,7 +107,8 @@ pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, O
     row.map(|row| {
         let role = known("role", &row.role, Role::parse)?;
         let (id, email, display_name, created_at) = (row.id, row.email, row.display_name, row.created_at);
-        Ok((User { id, email, email_confirmed: row.email_confirmed, display_name, role, created_at }, row.password_hash))
+        let user = User { id, email, email_confirmed: row.email_confirmed, display_name, role, created_at };
+        Ok(Stored { user, password_hash: row.password_hash, version: row.version })
     })
     .transpose()
 }
@@ -115,29 +125,48 @@ pub async fn set_confirmed(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> 
     conn.execute(Query::UpdateUsers, update).await.map(drop)
 }
 
-pub async fn update_password_hash(conn: &mut Conn, id: Uuid, hash: &str) -> Result<(), StoreError> {
-    let update = sqlx::query!("UPDATE users SET password_hash = $2 WHERE id = $1", id, hash);
+/// Stores another hash of the same password, unless the credentials have changed.
+pub async fn renew_password_hash(conn: &mut Conn, id: Uuid, hash: &str, version: i64) -> Result<(), StoreError> {
+    let update = sqlx::query!("UPDATE users SET password_hash = $2 WHERE id = $1 AND credentials_version = $3", id, hash, version);
     conn.execute(Query::UpdateUsers, update).await.map(drop)
 }
 
+/// Stores the hash of a new password. False if the credentials no longer have this version.
+pub async fn set_password(conn: &mut Conn, id: Uuid, hash: &str, version: Option<i64>) -> Result<bool, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE users SET password_hash = $2, credentials_version = credentials_version + 1
+         WHERE id = $1 AND ($3::bigint IS NULL OR credentials_version = $3)",
+        id,
+        hash,
+        version
+    );
+    Ok(conn.execute(Query::UpdateUsers, update).await? == 1)
+}
+
+/// Creates a session, unless the account is gone or its credentials no longer have this version. Waits for a change of the credentials
+/// that is under way.
 pub async fn insert_session(
     conn: &mut Conn,
     user: Uuid,
     token: &TokenHash,
     device: &str,
     lifetime: Duration,
-) -> Result<Session, StoreError> {
+    version: Option<i64>,
+) -> Result<Option<Session>, StoreError> {
     let insert = sqlx::query_as!(
         Session,
         "INSERT INTO auth_sessions (id, user_id, token_hash, device, expires_at)
-         VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5)) RETURNING id, user_id, expires_at",
+         SELECT $1, users.id, $3, $4, now() + make_interval(secs => $5) FROM users
+         WHERE users.id = $2 AND ($6::bigint IS NULL OR credentials_version = $6) FOR KEY SHARE
+         RETURNING id, user_id, expires_at",
         Uuid::now_v7(),
         user,
         token.0,
         device,
-        lifetime.as_secs_f64()
+        lifetime.as_secs_f64(),
+        version
     );
-    conn.one(Query::InsertAuthSessions, insert).await
+    conn.optional(Query::InsertAuthSessions, insert).await
 }
 
 /// Finds the session of a token and records its use. An expired or idle session counts as missing.
@@ -179,8 +208,10 @@ pub async fn delete_session(conn: &mut Conn, user: Uuid, id: Uuid) -> Result<Opt
     Ok(row.map(|row| EndedSession { id, token: TokenHash(row.token_hash) }))
 }
 
-pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<EndedSession>, StoreError> {
-    let delete = sqlx::query!("DELETE FROM auth_sessions WHERE user_id = $1 RETURNING id, token_hash", user);
+/// Deletes the sessions of a user, except one to keep.
+pub async fn delete_sessions(conn: &mut Conn, user: Uuid, kept: Option<Uuid>) -> Result<Vec<EndedSession>, StoreError> {
+    let delete =
+        sqlx::query!("DELETE FROM auth_sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2 RETURNING id, token_hash", user, kept);
     let rows = conn.all(Query::DeleteAuthSessions, delete).await?;
     Ok(rows.into_iter().map(|row| EndedSession { id: row.id, token: TokenHash(row.token_hash) }).collect())
 }

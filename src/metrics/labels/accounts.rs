@@ -62,6 +62,9 @@ labels! {
     AuthEvent ["event"] {
         ConfirmationRequest ["confirmation_request"],
         Confirmation ["confirmation"],
+        PasswordResetRequest ["password_reset_request"],
+        PasswordReset ["password_reset"],
+        PasswordChange ["password_change"],
     }
 }
 
@@ -69,6 +72,8 @@ labels! {
     /// The kind of a mail to the owner of an account.
     MailTemplate ["template"] {
         Confirmation ["confirmation"],
+        PasswordReset ["password_reset"],
+        PasswordChanged ["password_changed"],
     }
 }
 

@@ -1,4 +1,4 @@
-//! Confirmation of an account's address.
+//! Confirmation of an account's address, reset of a forgotten password by mail, and change of the password.
 
 mod routes;
 mod service;

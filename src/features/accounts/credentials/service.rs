@@ -1,14 +1,25 @@
-//! The rules of the links in mails.
+//! The rules of the links in mails, and of new passwords.
 
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::super::limits::Caller;
 use super::super::links::{self, Purpose};
 use super::super::mails::Mail;
-use super::super::model::{Token, TokenHash, User};
+use super::super::model::{Token, TokenHash, User, check_password};
+use super::super::password::Share;
 use super::super::service::{AccountError, Accounts, Parts};
 use super::super::{events, store};
 use crate::metrics::labels::AuthEvent;
+
+/// A change of the password of a signed-in user.
+pub(super) struct PasswordChange {
+    pub user: User,
+    /// The session that requests the change.
+    pub session: Uuid,
+    pub current: SecretString,
+    pub new: SecretString,
+}
 
 impl Accounts {
     /// Sends the mail that confirms the account's address again. If the address is confirmed already, no mail is sent.
@@ -43,6 +54,57 @@ impl Accounts {
         store::set_confirmed(&mut tx, user).await?;
         self.commit_changed(tx, user).await?;
         events::address_confirmed(metrics, user);
+        Ok(())
+    }
+
+    /// Sends the mail that sets a new password, if an account has the address.
+    pub(super) async fn request_reset(&self, email: String, caller: &Caller) -> Result<(), AccountError> {
+        self.request_mail(AuthEvent::PasswordResetRequest, &email.clone(), &Mail::PasswordReset { email }, caller).await
+    }
+
+    /// Sets a new password for the account to which the link was sent, and ends all of its sessions. The link also proves the address.
+    pub(super) async fn reset_password(&self, token: &str, password: SecretString, caller: &Caller) -> Result<(), AccountError> {
+        let Parts { db, queue, metrics, .. } = self.parts();
+        let (event, purpose) = (AuthEvent::PasswordReset, Purpose::PasswordReset);
+        let (id, token) = self.find_link(event, token, purpose, caller).await?;
+        let user = store::user(&mut db.acquire().await?, id).await?.ok_or(AccountError::InvalidLink)?;
+        check_password(&password, &user.email).map_err(AccountError::Invalid)?;
+        let hash = self.passwords().hash(Share::Logins, password).await?;
+        let mut tx = db.begin().await?;
+        store::hold_user(&mut tx, id).await?;
+        if !links::redeem(&mut tx, id, &token, purpose).await? {
+            events::link_refused(metrics, event);
+            return Err(AccountError::InvalidLink);
+        }
+        store::set_password(&mut tx, id, &hash, None).await?;
+        store::set_confirmed(&mut tx, id).await?;
+        let ended = store::delete_sessions(&mut tx, id, None).await?;
+        self.enqueue(&mut tx, &Mail::PasswordChanged { user: id }).await?;
+        self.forget(tx, id, &ended).await?;
+        queue.wake();
+        events::password_set(metrics, event, id);
+        Ok(())
+    }
+
+    /// Replaces the password of a signed-in user, who repeats the current one. Ends all other sessions, and the links to a reset.
+    pub(super) async fn change_password(&self, change: PasswordChange, caller: &Caller) -> Result<(), AccountError> {
+        let Parts { db, queue, metrics, .. } = self.parts();
+        let (PasswordChange { user, session, current, new }, event) = (change, AuthEvent::PasswordChange);
+        check_password(&new, &user.email).map_err(AccountError::Invalid)?;
+        let version = self.prove(event, &user, &current, caller).await?;
+        let hash = self.passwords().hash(Share::Logins, new).await?;
+        let mut tx = db.begin().await?;
+        store::hold_user(&mut tx, user.id).await?;
+        if !store::set_password(&mut tx, user.id, &hash, Some(version)).await? {
+            events::wrong_password(metrics, event, user.id);
+            return Err(AccountError::WrongPassword);
+        }
+        links::end(&mut tx, user.id, Purpose::PasswordReset).await?;
+        let ended = store::delete_sessions(&mut tx, user.id, Some(session)).await?;
+        self.enqueue(&mut tx, &Mail::PasswordChanged { user: user.id }).await?;
+        self.forget(tx, user.id, &ended).await?;
+        queue.wake();
+        events::password_set(metrics, event, user.id);
         Ok(())
     }
 

@@ -17,6 +17,8 @@ use crate::db::{Conn, StoreError};
 pub enum Purpose {
     /// Confirms the address.
     Confirmation,
+    /// Sets a new password.
+    PasswordReset,
 }
 
 impl Purpose {
@@ -24,6 +26,7 @@ impl Purpose {
     const fn name(self) -> &'static str {
         match self {
             Self::Confirmation => "confirmation",
+            Self::PasswordReset => "password_reset",
         }
     }
 
@@ -31,6 +34,7 @@ impl Purpose {
     const fn lifetime(self) -> Duration {
         match self {
             Self::Confirmation => Duration::from_hours(3 * 24),
+            Self::PasswordReset => Duration::from_hours(1),
         }
     }
 }
@@ -53,8 +57,13 @@ pub async fn redeem(tx: &mut Conn, user: Uuid, token: &TokenHash, purpose: Purpo
     if store::find(tx, token, purpose.name()).await? != Some(user) {
         return Ok(false);
     }
-    store::delete_all(tx, user, purpose.name()).await?;
+    end(tx, user, purpose).await?;
     Ok(true)
+}
+
+/// Deletes the links of an account for a purpose.
+pub async fn end(tx: &mut Conn, user: Uuid, purpose: Purpose) -> Result<(), StoreError> {
+    store::delete_all(tx, user, purpose.name()).await
 }
 
 /// Deletes a batch of expired links.

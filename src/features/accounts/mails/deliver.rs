@@ -40,6 +40,15 @@ impl DeliverMail {
                 let token = links::create(&mut conn, user.id, Purpose::Confirmation).await?;
                 Ok(Some((user.email, letters::confirmation(&self.public_url, &token))))
             }
+            Mail::PasswordReset { email } => {
+                let Some(user) = store::user_by_email(&mut conn, email).await? else { return Ok(None) };
+                let token = links::create(&mut conn, user.id, Purpose::PasswordReset).await?;
+                Ok(Some((user.email, letters::password_reset(&self.public_url, &token))))
+            }
+            Mail::PasswordChanged { user } => {
+                let user = store::user(&mut conn, *user).await?;
+                Ok(user.map(|user| (user.email, letters::password_changed(&self.public_url))))
+            }
         }
     }
 }

@@ -12,6 +12,11 @@ use crate::metrics::labels::JobKind;
 pub enum Mail {
     /// The link that confirms the account's address.
     Confirmation { user: Uuid },
+    /// The link that sets a new password, if an account has the address. The job looks it up, so that the request takes the same time
+    /// whether or not there is one.
+    PasswordReset { email: String },
+    /// The news that the password was reset or changed.
+    PasswordChanged { user: Uuid },
 }
 
 impl Mail {
