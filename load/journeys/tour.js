@@ -113,6 +113,8 @@ function goPublic(project, email) {
   readInsights(browser, PLATFORM);
   open('/studio/posts').leave();
   open('/studio/accounts').leave();
+  read('/api/auth/events');
+  open('/studio/accounts/events').leave();
   unpublish(browser, project);
   unlink(browser, id);
 }

@@ -8,6 +8,7 @@
 //!
 //! Pages depend on the features' public interfaces. No feature depends on a page.
 
+mod account_events;
 mod accounts;
 mod assets;
 mod entry;
@@ -52,6 +53,7 @@ pub fn routes(has_faults: bool) -> Router<AppState> {
         .route(PageRoute::Environment.name(), get(environment::environment))
         .route(PageRoute::Posts.name(), get(posts::posts))
         .route(PageRoute::Accounts.name(), get(accounts::accounts))
+        .route(PageRoute::AccountEvents.name(), get(account_events::account_events))
         .route(ASSETS, get(assets::serve))
         .route(ICON, get(assets::icon))
 }

@@ -156,6 +156,7 @@ async fn without_a_session_no_account_data_is_returned() {
     let routes = [
         (Method::GET, "/api/auth/me"),
         (Method::GET, "/api/auth/sessions"),
+        (Method::GET, "/api/auth/events"),
         (Method::POST, "/api/auth/logout"),
         (Method::POST, "/api/auth/logout-all"),
         (Method::POST, "/api/auth/confirmations"),

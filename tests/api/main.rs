@@ -11,6 +11,7 @@
 mod support;
 
 mod accounts;
+mod audit;
 mod authorisation;
 mod bad_input;
 mod bad_routes;

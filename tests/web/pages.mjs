@@ -26,4 +26,5 @@ export const studio = ({ project, environment }) => ({
   environment: `/studio/environments/${environment}`,
   posts: '/studio/posts',
   accounts: '/studio/accounts',
+  events: '/studio/accounts/events',
 });

@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 
+use super::audit::{self, AuditEvent};
 use super::limits::Caller;
 use super::model::{Credentials, Role, SignedIn, Token, User};
 use super::password::{Share, Verdict};
@@ -17,7 +18,7 @@ impl Accounts {
         let Parts { attempts, metrics, .. } = self.parts();
         let begun = attempts.begin_login(&credentials.email, caller).await;
         let attempt = begun.inspect_err(|_| events::login_throttled(metrics))?;
-        let outcome = self.sign_in(&credentials).await;
+        let outcome = self.sign_in(&credentials, caller).await;
         if matches!(outcome, Err(AccountError::InvalidCredentials)) {
             attempt.fail().await;
         } else {
@@ -26,29 +27,43 @@ impl Accounts {
         outcome
     }
 
-    async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
-        let Parts { db, faults, metrics, .. } = self.parts();
+    async fn sign_in(&self, credentials: &Credentials, caller: &Caller) -> Result<SignedIn, AccountError> {
+        let Parts { db, background, faults, metrics, .. } = self.parts();
         // Injected login failures spare admins: somebody must be able to end the fault.
         let passes = |user: &User| user.role == Role::Admin || !faults.refuses_login();
-        let proven = self.verified(&credentials.email, &credentials.password).await?.filter(|proven| passes(&proven.user));
-        let signed_in = match proven {
-            Some(proven) => self.insert_session(&mut db.acquire().await?, proven.user, &credentials.device, Some(proven.version)).await?,
+        let (stored, verdict) = self.verify(&credentials.email, &credentials.password).await?;
+        let known = stored.as_ref().map(|stored| stored.user.id);
+        let signed_in = match stored.filter(|stored| verdict != Verdict::Wrong && passes(&stored.user)) {
+            Some(proven) => {
+                let mut tx = db.begin().await?;
+                let signed_in = self.insert_session(&mut tx, proven.user, &credentials.device, Some(proven.version)).await?;
+                if let Some(signed_in) = &signed_in {
+                    audit::record(&mut tx, signed_in.user.id, AuditEvent::SignIn, caller.network).await?;
+                }
+                tx.commit().await?;
+                signed_in
+            }
             None => None,
         };
         let Some(signed_in) = signed_in else {
             events::login_failed(metrics);
+            if let Some(user) = known {
+                audit::record_failure(background.clone(), user, caller.network);
+            }
             return Err(AccountError::InvalidCredentials);
         };
         events::logged_in(metrics, signed_in.user.id, signed_in.session);
         Ok(signed_in)
     }
 
-    /// Creates a session for an authenticated user, on the caller's connection or within its transaction.
+    /// Creates a session for a user whom a platform has authenticated, within the caller's transaction.
     ///
     /// # Errors
     /// `InvalidToken` when the account no longer exists; when the database fails.
-    pub async fn begin_session(&self, conn: &mut Conn, user: User, device: &str) -> Result<SignedIn, AccountError> {
-        self.insert_session(conn, user, device, None).await?.ok_or(AccountError::InvalidToken)
+    pub async fn begin_session(&self, tx: &mut Conn, user: User, device: &str, caller: &Caller) -> Result<SignedIn, AccountError> {
+        let signed_in = self.insert_session(tx, user, device, None).await?.ok_or(AccountError::InvalidToken)?;
+        audit::record(tx, signed_in.user.id, AuditEvent::PlatformSignIn, caller.network).await?;
+        Ok(signed_in)
     }
 
     /// Creates a session, unless the account is gone or its credentials no longer have this version.
@@ -64,8 +79,8 @@ impl Accounts {
         Ok(session.map(|session| SignedIn { token, session: session.id, expires_at: session.expires_at, user }))
     }
 
-    /// Loads the account if the password is correct. Holds no database connection while it verifies the password.
-    async fn verified(&self, email: &str, password: &SecretString) -> Result<Option<Stored>, AccountError> {
+    /// Loads the account, and verifies the password. Holds no database connection while it verifies.
+    async fn verify(&self, email: &str, password: &SecretString) -> Result<(Option<Stored>, Verdict), AccountError> {
         let (db, passwords) = (&self.parts().db, self.passwords());
         let stored = store::credentials(&mut db.acquire().await?, email).await?;
         let hash = stored.as_ref().and_then(|stored| stored.password_hash.clone());
@@ -81,7 +96,7 @@ impl Accounts {
                 tracing::warn!(error = &error as &dyn std::error::Error, "failed to renew an old password hash");
             }
         }
-        Ok(stored.filter(|_| verdict != Verdict::Wrong))
+        Ok((stored, verdict))
     }
 
     /// Requires a signed-in user to repeat their password, before a change that a stolen session must not make. Wrong passwords count like
@@ -90,8 +105,8 @@ impl Accounts {
         let Parts { attempts, metrics, .. } = self.parts();
         let begun = attempts.begin_login(&user.email, caller).await;
         let attempt = begun.inspect_err(|_| events::request_throttled(metrics, event))?;
-        let proven = self.verified(&user.email, password).await?.filter(|proven| proven.user.id == user.id);
-        let Some(proven) = proven else {
+        let (stored, verdict) = self.verify(&user.email, password).await?;
+        let Some(proven) = stored.filter(|stored| verdict != Verdict::Wrong && stored.user.id == user.id) else {
             attempt.fail().await;
             events::wrong_password(metrics, event, user.id);
             return Err(AccountError::WrongPassword);

@@ -11,6 +11,7 @@
 //! - A request for a reset gets the same response after the same work, whether or not an account has the address: a job looks it up.
 //! - An account works before its address is confirmed. The owner sees that it is not, and can request the mail again.
 
+mod audit;
 mod credentials;
 mod device;
 mod events;
@@ -29,6 +30,7 @@ mod store;
 
 use std::sync::Arc;
 
+pub use audit::{AuditEntry, AuditEvent};
 pub use guard::{CurrentUser, MaybeUser, admit};
 pub use limits::{AccountLimits, Caller};
 pub(crate) use model::SessionEntry;

@@ -17,7 +17,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::credentials;
 use super::device::KNOWN_FOR;
 use super::guard::{COOKIE, CurrentUser, DEVICE_COOKIE};
 use super::limits::Caller;
@@ -26,6 +25,7 @@ use super::model::{
 };
 use super::password::PasswordError;
 use super::service::AccountError;
+use super::{audit, credentials};
 use crate::config::Config;
 use crate::domain::paging::Page;
 use crate::http::cookie::cookie;
@@ -46,6 +46,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions))
         .routes(routes!(end_session))
         .merge(credentials::routes())
+        .merge(audit::routes())
 }
 
 impl From<AccountError> for ApiError {

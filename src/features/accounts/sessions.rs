@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::model::{EndedSession, SessionEntry};
 use super::service::{AccountError, Accounts, Parts};
-use super::{events, links, store};
+use super::{audit, events, links, store};
 use crate::cache::Stale;
 use crate::db::{Conn, StoreError};
 use crate::domain::paging::PageRequest;
@@ -56,13 +56,14 @@ impl Accounts {
         store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await
     }
 
-    /// Deletes a batch of sessions and of links in mails that are past their lifetime.
+    /// Deletes batches of sessions, links in mails and events that are past their lifetime.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn end_expired(&self, conn: &mut Conn) -> Result<(), StoreError> {
         store::delete_expired_sessions(conn).await?;
-        links::forget_expired(conn).await
+        links::forget_expired(conn).await?;
+        audit::forget_old(conn).await
     }
 
     /// Updates the gauge of active sessions, which one replica reports for the whole fleet.

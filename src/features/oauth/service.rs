@@ -208,7 +208,7 @@ impl Oauth {
         let flow = Flow::open(vault.keys(), platform, cookie, answer.state.as_deref());
         let is_link = flow.as_ref().is_ok_and(|flow| flow.link.is_some());
         let returned = match flow {
-            Ok(flow) => self.complete(settings, flow, answer, user).await,
+            Ok(flow) => self.complete(settings, flow, answer, user, caller).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &returned {
@@ -220,7 +220,14 @@ impl Oauth {
         returned
     }
 
-    async fn complete(&self, settings: &Settings, flow: Flow, answer: Answer, user: Option<Uuid>) -> Result<Returned, OauthError> {
+    async fn complete(
+        &self,
+        settings: &Settings,
+        flow: Flow,
+        answer: Answer,
+        user: Option<Uuid>,
+        caller: &Caller,
+    ) -> Result<Returned, OauthError> {
         let Inner { db, providers, .. } = &*self.0;
         if !store::note_callback(&mut db.acquire().await?, &flow.state_hash(), flow.expires_at).await? {
             return Err(StateError::Used.into());
@@ -242,7 +249,7 @@ impl Oauth {
                 self.link(user, &identified, &tokens).await?;
                 None
             }
-            None => Some(self.sign_in(&identified, &identity, &tokens).await?),
+            None => Some(self.sign_in(&identified, &identity, &tokens, caller).await?),
         };
         Ok(Returned { return_to: flow.return_to, signed_in })
     }
@@ -261,7 +268,13 @@ impl Oauth {
         Ok(())
     }
 
-    async fn sign_in(&self, identified: &Identified, identity: &Identity, tokens: &Tokens) -> Result<SignedIn, OauthError> {
+    async fn sign_in(
+        &self,
+        identified: &Identified,
+        identity: &Identity,
+        tokens: &Tokens,
+        caller: &Caller,
+    ) -> Result<SignedIn, OauthError> {
         let Inner { db, accounts, metrics, .. } = &*self.0;
         let platform = identified.platform;
         let mut tx = db.begin().await?;
@@ -277,7 +290,7 @@ impl Oauth {
             self.insert(&mut tx, user.id, identified, tokens).await?;
             user
         };
-        let signed_in = accounts.begin_session(&mut tx, user, platform.name()).await?;
+        let signed_in = accounts.begin_session(&mut tx, user, platform.name(), caller).await?;
         tx.commit().await?;
         events::signed_in(metrics, platform, signed_in.user.id);
         accounts.vouched_for(&signed_in, is_new);

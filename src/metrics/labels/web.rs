@@ -18,6 +18,7 @@ labels! {
         Environment ["/studio/environments/{id}"],
         Posts ["/studio/posts"],
         Accounts ["/studio/accounts"],
+        AccountEvents ["/studio/accounts/events"],
         Faults ["/studio/faults"],
     }
 }

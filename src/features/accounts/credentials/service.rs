@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::super::audit::{self, AuditEvent};
 use super::super::limits::Caller;
 use super::super::links::{self, Purpose};
 use super::super::mails::Mail;
@@ -52,6 +53,7 @@ impl Accounts {
             return Err(AccountError::InvalidLink);
         }
         store::set_confirmed(&mut tx, user).await?;
+        audit::record(&mut tx, user, AuditEvent::AddressConfirmed, caller.network).await?;
         self.commit_changed(tx, user).await?;
         events::address_confirmed(metrics, user);
         Ok(())
@@ -79,6 +81,7 @@ impl Accounts {
         store::set_password(&mut tx, id, &hash, None).await?;
         store::set_confirmed(&mut tx, id).await?;
         let ended = store::delete_sessions(&mut tx, id, None).await?;
+        audit::record(&mut tx, id, AuditEvent::PasswordReset, caller.network).await?;
         self.enqueue(&mut tx, &Mail::PasswordChanged { user: id }).await?;
         self.forget(tx, id, &ended).await?;
         queue.wake();
@@ -101,6 +104,7 @@ impl Accounts {
         }
         links::end(&mut tx, user.id, Purpose::PasswordReset).await?;
         let ended = store::delete_sessions(&mut tx, user.id, Some(session)).await?;
+        audit::record(&mut tx, user.id, AuditEvent::PasswordChanged, caller.network).await?;
         self.enqueue(&mut tx, &Mail::PasswordChanged { user: user.id }).await?;
         self.forget(tx, user.id, &ended).await?;
         queue.wake();
