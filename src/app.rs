@@ -16,6 +16,7 @@ use crate::db::Db;
 use crate::demo;
 use crate::fault_injection::FaultInjector;
 use crate::features::accounts::{self, AccountLimits, Accounts, sign_out_ended};
+use crate::features::deletion::{self, Deletion};
 use crate::features::environments::driver::Engine;
 use crate::features::environments::logs::Follower;
 use crate::features::environments::{self, Environments, watch_engine};
@@ -144,6 +145,7 @@ impl App {
             realtime: realtime.clone(),
             metrics: metrics.clone(),
         });
+        let deletion = deletion_of(&db, &accounts, &oauth, &projects, &environments);
         let handlers = [accounts.handlers(), environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let required: Vec<_> = config.readiness_requires.iter().map(|requirement| requirement.dependency()).collect();
@@ -167,6 +169,7 @@ impl App {
             projects,
             environments,
             posts,
+            deletion,
             visits,
             faults,
             heartbeat,
@@ -309,6 +312,16 @@ impl Background {
         db.close().await;
         tracing::info!(finished, "shutdown complete");
     }
+}
+
+fn deletion_of(db: &Db, accounts: &Accounts, oauth: &Oauth, projects: &Projects, environments: &Environments) -> Deletion {
+    Deletion::new(deletion::Parts {
+        db: db.clone(),
+        accounts: accounts.clone(),
+        oauth: oauth.clone(),
+        projects: projects.clone(),
+        environments: environments.clone(),
+    })
 }
 
 /// Runs a task after the schema is migrated, because the task needs the tables.

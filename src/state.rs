@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::Accounts;
+use crate::features::deletion::Deletion;
 use crate::features::environments::Environments;
 use crate::features::faults::Faults;
 use crate::features::oauth::Oauth;
@@ -68,6 +69,8 @@ pub struct Parts {
     pub environments: Environments,
     /// The posts service.
     pub posts: Posts,
+    /// The service that deletes accounts.
+    pub deletion: Deletion,
     /// The visits service.
     pub visits: Visits,
     /// The faults service, if `FAULTS` is on.

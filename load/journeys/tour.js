@@ -62,6 +62,7 @@ function links() {
   browser.call('POST', '/api/auth/password-resets', { body: { email: `${token}@example.org` }, wanted: [202, 409] });
   browser.call('POST', '/api/auth/password-resets/redeem', { body: { token, password: token }, wanted: [400] });
   browser.call('PUT', '/api/auth/password', { body: { current_password: token, password: token }, wanted: [403] });
+  browser.call('POST', '/api/auth/me/delete', { body: { password: token }, wanted: [403] });
 }
 
 function share(project) {

@@ -1,7 +1,6 @@
 // Fixtures that journeys share: registered users, a published project, and the targets of listeners (a project that keeps changing, and a
 // running environment). The environment has its own project, because each change to a project removes that project from the cache for a
-// while. The fixtures exist from before the first journey until after the last. Accounts remain, because the service does not delete
-// accounts.
+// while. The fixtures exist from before the first journey until after the last. Accounts remain.
 
 import { logIn, register } from './accounts.js';
 import { awaitStatus, createEnvironment, operate } from './environments.js';

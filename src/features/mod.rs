@@ -3,6 +3,7 @@
 //! Outside this folder, only three kinds of modules may import a feature: those that assemble the application, the pages, and `fleet`.
 
 pub mod accounts;
+pub mod deletion;
 pub mod environments;
 pub mod faults;
 pub mod oauth;
@@ -20,6 +21,7 @@ use crate::state::AppState;
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(accounts::routes())
+        .merge(deletion::routes())
         .merge(oauth::routes())
         .merge(projects::routes())
         .merge(environments::routes())

@@ -41,6 +41,7 @@ const fn name(event: AuditEvent) -> &'static str {
         AuditEvent::AddressConfirmed => "Address confirmed",
         AuditEvent::PasswordReset => "Password reset by mail",
         AuditEvent::PasswordChanged => "Password changed",
+        AuditEvent::AccountDeleted => "Account deleted",
     }
 }
 

@@ -20,6 +20,7 @@ mod chaos_postgres;
 mod chaos_redis;
 mod config;
 mod confirmation;
+mod deletion;
 mod deliveries;
 mod deliveries_faults;
 mod demo;

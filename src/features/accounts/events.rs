@@ -80,6 +80,11 @@ pub fn password_set(metrics: &Metrics, event: AuthEvent, user: Uuid) {
     tracing::info!(%user, event = event.name(), "password set");
 }
 
+pub fn account_deleted(metrics: &Metrics, user: Uuid) {
+    metrics.auth_events.increment((AuthEvent::Deletion, AuthStatus::Success));
+    tracing::info!(%user, "account deleted");
+}
+
 pub fn mail_sent(template: MailTemplate) {
     tracing::info!(template = template.name(), "mail sent");
 }

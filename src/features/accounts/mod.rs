@@ -14,6 +14,7 @@
 mod audit;
 mod credentials;
 mod device;
+mod erase;
 mod events;
 mod guard;
 mod limits;
@@ -34,8 +35,9 @@ pub use audit::{AuditEntry, AuditEvent};
 pub use guard::{CurrentUser, MaybeUser, admit};
 pub use limits::{AccountLimits, Caller};
 pub(crate) use model::SessionEntry;
+pub(crate) use model::tried_password;
 pub use model::{Role, SignedIn, User, Vouched};
-pub use routes::{known_device, routes, session_cookie};
+pub use routes::{ended_cookie, known_device, routes, session_cookie};
 pub use service::{AccountError, Accounts, Parts};
 pub use socket::sign_out_ended;
 

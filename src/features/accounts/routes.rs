@@ -77,6 +77,12 @@ pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> 
     cookie
 }
 
+/// The cookie that replaces the session cookie of an ended session.
+#[must_use]
+pub fn ended_cookie(config: &Config) -> Cookie<'static> {
+    cookie(config, COOKIE, String::new())
+}
+
 /// Remembers a client that has just registered or signed in as the user. Returns the `Set-Cookie` header of its device cookie.
 pub async fn known_device(state: &AppState, user: &User, caller: &Caller) -> AppendHeaders<[(HeaderName, String); 1]> {
     let mut cookie = cookie(&state.config, DEVICE_COOKIE, state.accounts.remember(user, caller).await);
@@ -175,7 +181,7 @@ async fn logout(State(state): State<AppState>, current: CurrentUser, jar: Cookie
         Ok(()) | Err(AccountError::NoSuchSession) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, COOKIE, String::new()))))
+    Ok((StatusCode::NO_CONTENT, jar.remove(ended_cookie(&state.config))))
 }
 
 /// End every session of the account
@@ -183,7 +189,7 @@ async fn logout(State(state): State<AppState>, current: CurrentUser, jar: Cookie
     responses((status = 204)))]
 async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     state.accounts.end_sessions(current.user.id).await?;
-    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, COOKIE, String::new()))))
+    Ok((StatusCode::NO_CONTENT, jar.remove(ended_cookie(&state.config))))
 }
 
 /// Get the signed-in account

@@ -113,6 +113,11 @@ pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<Stored>,
     .transpose()
 }
 
+/// Deletes a user with the rows that reference it, except projects and environments, which must be gone.
+pub async fn delete_user(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
+    conn.execute(Query::DeleteUsers, sqlx::query!("DELETE FROM users WHERE id = $1", id)).await.map(drop)
+}
+
 /// Locks a user's row against changes and against new sessions, which reference the row, until the transaction ends.
 pub async fn hold_user(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
     let hold = sqlx::query!("SELECT id FROM users WHERE id = $1 FOR UPDATE", id);

@@ -8,6 +8,7 @@
 //! - A client can influence a container's configuration only by its choice of an image.
 
 mod change;
+mod departure;
 pub mod driver;
 mod events;
 mod extensions;

@@ -81,6 +81,26 @@ pub async fn deleted_among(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>, S
     Ok(conn.all(Query::SelectEnvironments, select).await?.into_iter().map(|row| row.id).collect())
 }
 
+/// Whether an environment of a user's own projects runs, or is about to run or to stop.
+pub async fn has_running(conn: &mut Conn, owner: Uuid) -> Result<bool, StoreError> {
+    let select = sqlx::query!(
+        r#"SELECT EXISTS (SELECT FROM environments e JOIN projects p ON p.id = e.project_id
+                          WHERE p.owner_id = $1 AND e.status IN ('starting', 'running', 'stopping')) AS "has_running!""#,
+        owner
+    );
+    Ok(conn.one(Query::SelectEnvironments, select).await?.has_running)
+}
+
+/// Makes the owners of projects the creators of the environments that a user created there.
+pub async fn hand_over(conn: &mut Conn, user: Uuid) -> Result<(), StoreError> {
+    let update = sqlx::query!(
+        "UPDATE environments e SET created_by = p.owner_id FROM projects p
+         WHERE p.id = e.project_id AND e.created_by = $1 AND p.owner_id <> $1",
+        user
+    );
+    conn.execute(Query::UpdateEnvironments, update).await.map(drop)
+}
+
 /// Locks an environment until the transaction ends.
 pub async fn lock(tx: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreError> {
     let select = sqlx::query_as!(

@@ -10,6 +10,7 @@
 //! - A job revokes the tokens of an unlinked account, so that an unavailable platform does not delay the user.
 
 mod access;
+mod departure;
 mod discovery;
 mod error;
 mod events;

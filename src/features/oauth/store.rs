@@ -154,6 +154,17 @@ pub async fn find_id(conn: &mut Conn, user: Uuid, platform: Platform) -> Result<
 }
 
 /// Deletes an account; returns its tokens.
+/// Deletes the linked accounts of a user.
+pub async fn delete_of_user(conn: &mut Conn, user: Uuid) -> Result<Vec<(Platform, StoredTokens)>, StoreError> {
+    let delete = sqlx::query!("DELETE FROM social_accounts WHERE user_id = $1 RETURNING id, platform, access_token, refresh_token", user);
+    let rows = conn.all(Query::DeleteSocialAccounts, delete).await?.into_iter();
+    let deleted = rows.map(|row| {
+        let platform = known("platform", &row.platform, Platform::named)?;
+        Ok((platform, StoredTokens { id: row.id, access: row.access_token, refresh: row.refresh_token }))
+    });
+    deleted.collect()
+}
+
 pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<Option<StoredTokens>, StoreError> {
     let delete = sqlx::query!("DELETE FROM social_accounts WHERE id = $1 RETURNING access_token, refresh_token", id);
     let deleted = conn.optional(Query::DeleteSocialAccounts, delete).await?;

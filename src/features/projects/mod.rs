@@ -10,6 +10,7 @@
 //! - A project is published under a slug. Its owner may choose the slug at publication. The slug then stays the same while the project is
 //!   published, so that links remain valid. Publishing makes a project public. Making a project private removes it from the showcase.
 
+mod departure;
 mod events;
 mod model;
 mod presence;

@@ -111,7 +111,7 @@ pub(super) struct Inner {
     pub db: Db,
     pub cache: Cache,
     accounts: Accounts,
-    realtime: Realtime,
+    pub realtime: Realtime,
     presence: Presence,
     metrics: Metrics,
 }

@@ -91,6 +91,17 @@ pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreErr
     conn.optional(Query::SelectProjects, select).await?.map(TryInto::try_into).transpose()
 }
 
+/// Locks every project of which a user is a member, in the order of their identifiers.
+pub async fn lock_of_member(conn: &mut Conn, user: Uuid) -> Result<Vec<Project>, StoreError> {
+    let select = sqlx::query_as!(
+        ProjectRow,
+        "SELECT id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at
+         FROM projects WHERE id IN (SELECT project_id FROM project_members WHERE user_id = $1) ORDER BY id FOR UPDATE",
+        user
+    );
+    conn.all(Query::SelectProjects, select).await?.into_iter().map(TryInto::try_into).collect()
+}
+
 /// Takes a shared lock on a project until the transaction ends: blocks changes, but not other shared locks.
 pub async fn share(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreError> {
     let select = sqlx::query_as!(

@@ -65,6 +65,7 @@ labels! {
         PasswordResetRequest ["password_reset_request"],
         PasswordReset ["password_reset"],
         PasswordChange ["password_change"],
+        Deletion ["deletion"],
     }
 }
 

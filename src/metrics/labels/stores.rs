@@ -52,6 +52,7 @@ labels! {
         SelectUsers ["select", "users"],
         InsertUsers ["insert", "users"],
         UpdateUsers ["update", "users"],
+        DeleteUsers ["delete", "users"],
         SelectAuthSessions ["select", "auth_sessions"],
         InsertAuthSessions ["insert", "auth_sessions"],
         UpdateAuthSessions ["update", "auth_sessions"],

@@ -76,6 +76,7 @@ labels! {
         PasswordResets ["/api/auth/password-resets"],
         PasswordReset ["/api/auth/password-resets/redeem"],
         Password ["/api/auth/password"],
+        Deletion ["/api/auth/me/delete"],
         Fleet ["/api/fleet"],
         Projects ["/api/projects"],
         Project ["/api/projects/{id}"],

@@ -11,4 +11,4 @@ mod store;
 
 pub use model::{AuditEntry, AuditEvent};
 pub use routes::routes;
-pub use service::{forget_old, record, record_failure};
+pub use service::{erase, forget_old, record, record_failure};

@@ -21,11 +21,20 @@ pub enum AuditEvent {
     PasswordReset,
     /// The owner changed the password.
     PasswordChanged,
+    /// The account was deleted. Nobody can list this event; operators may find it in the database.
+    AccountDeleted,
 }
 
 impl AuditEvent {
-    const MEMBERS: [Self; 6] =
-        [Self::SignIn, Self::SignInFailed, Self::PlatformSignIn, Self::AddressConfirmed, Self::PasswordReset, Self::PasswordChanged];
+    const MEMBERS: [Self; 7] = [
+        Self::SignIn,
+        Self::SignInFailed,
+        Self::PlatformSignIn,
+        Self::AddressConfirmed,
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::AccountDeleted,
+    ];
 
     /// The name in the database and in the API.
     #[must_use]
@@ -37,6 +46,7 @@ impl AuditEvent {
             Self::AddressConfirmed => "address_confirmed",
             Self::PasswordReset => "password_reset",
             Self::PasswordChanged => "password_changed",
+            Self::AccountDeleted => "account_deleted",
         }
     }
 

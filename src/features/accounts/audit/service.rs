@@ -11,7 +11,13 @@ use crate::domain::paging::PageRequest;
 
 /// Records an event in the transaction of its effect.
 pub async fn record(tx: &mut Conn, user: Uuid, event: AuditEvent, network: IpNet) -> Result<(), StoreError> {
-    store::insert(tx, user, event, &shown(network)).await
+    store::insert(tx, user, event, Some(&shown(network))).await
+}
+
+/// Deletes the events of an account, and records only that it was deleted.
+pub async fn erase(tx: &mut Conn, user: Uuid) -> Result<(), StoreError> {
+    store::delete_all(tx, user).await?;
+    store::insert(tx, user, AuditEvent::AccountDeleted, None).await
 }
 
 /// Deletes a batch of old events.

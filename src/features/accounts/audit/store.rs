@@ -23,7 +23,7 @@ impl TryFrom<Row> for AuditEntry {
     }
 }
 
-pub async fn insert(conn: &mut Conn, user: Uuid, event: AuditEvent, network: &str) -> Result<(), StoreError> {
+pub async fn insert(conn: &mut Conn, user: Uuid, event: AuditEvent, network: Option<&str>) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO audit_events (id, user_id, event, network) VALUES ($1, $2, $3, $4)",
         Uuid::now_v7(),
@@ -43,6 +43,11 @@ pub async fn list(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result<Vec<
         page.limit
     );
     conn.all(Query::SelectAuditEvents, select).await?.into_iter().map(TryInto::try_into).collect()
+}
+
+pub async fn delete_all(conn: &mut Conn, user: Uuid) -> Result<(), StoreError> {
+    let delete = sqlx::query!("DELETE FROM audit_events WHERE user_id = $1", user);
+    conn.execute(Query::DeleteAuditEvents, delete).await.map(drop)
 }
 
 /// Deletes at most 1,000 events that are older than 90 days.
