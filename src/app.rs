@@ -34,6 +34,7 @@ use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
 use crate::platforms::Platforms;
 use crate::realtime::Realtime;
+use crate::sealing::Keyring;
 use crate::server::{self, Limits};
 use crate::state::{AppState, Parts};
 use crate::tasks::Tasks;
@@ -99,6 +100,7 @@ impl App {
             attempts: AccountLimits::new(&redis, &config, &metrics)?,
             realtime: realtime.clone(),
             mailer,
+            keys: config.token_keys.as_ref().map(Keyring::parse).transpose()?,
             queue: queue.clone(),
             public_url: config.public_url.clone(),
             faults: injector.clone(),

@@ -43,7 +43,7 @@ const CREATED: [(&str, &str); 4] = [
 #[openapi(
     info(title = "Vitrine", description = "A studio for dev environments with a public showcase. Errors are RFC 9457 problems with a stable `code`."),
     tags(
-        (name = "accounts", description = "Sign up, sign in, sessions"),
+        (name = "accounts", description = "Sign up, sign in, sessions, passwords, second factors, deletion"),
         (name = "oauth", description = "Sign-in with platforms, and linked accounts"),
         (name = "projects", description = "Projects and their members"),
         (name = "showcase", description = "Published projects, readable by everyone"),

@@ -62,6 +62,9 @@ function links() {
   browser.call('POST', '/api/auth/password-resets', { body: { email: `${token}@example.org` }, wanted: [202, 409] });
   browser.call('POST', '/api/auth/password-resets/redeem', { body: { token, password: token }, wanted: [400] });
   browser.call('PUT', '/api/auth/password', { body: { current_password: token, password: token }, wanted: [403] });
+  browser.call('POST', '/api/auth/second-factor', { body: { password: token }, wanted: [403, 409] });
+  browser.call('POST', '/api/auth/second-factor/activate', { body: { code: '000000' }, wanted: [409] });
+  browser.call('POST', '/api/auth/second-factor/remove', { body: { password: token }, wanted: [403] });
   browser.call('POST', '/api/auth/me/delete', { body: { password: token }, wanted: [403] });
 }
 
@@ -116,6 +119,8 @@ function goPublic(project, email) {
   open('/studio/accounts').leave();
   read('/api/auth/events');
   open('/studio/accounts/events').leave();
+  read('/api/auth/second-factor');
+  open('/studio/accounts/second-factor').leave();
   unpublish(browser, project);
   unlink(browser, id);
 }

@@ -74,6 +74,8 @@ codes! {
     Unauthenticated = 401 "unauthenticated" Authentication "Sign in to continue";
     InvalidToken = 401 "invalid_token" Authentication "The session is unknown or has ended";
     InvalidCredentials = 401 "invalid_credentials" Authentication "The e-mail address or the password is wrong";
+    SecondFactorRequired = 401 "second_factor_required" Authentication "Enter a code of your second factor";
+    WrongCode = 401 "wrong_code" Authentication "The code is wrong, too old, or was used before";
     Forbidden = 403 "forbidden" Authorization "Your role does not allow this";
     WrongPassword = 403 "wrong_password" Authorization "The password is wrong";
     OauthDenied = 403 "oauth_denied" Authorization "Access was denied on the platform";
@@ -84,6 +86,9 @@ codes! {
     MethodNotAllowed = 405 "method_not_allowed" Method "This route does not support the request method";
     RequestTimeout = 408 "body_timeout" Timeout "The request body did not arrive in time";
     EmailTaken = 409 "email_taken" Conflict "An account with this e-mail address already exists";
+    SecondFactorActive = 409 "second_factor_active" Conflict "The account already has a second factor";
+    NoPendingFactor = 409 "second_factor_not_pending" Conflict "No second factor waits for its activation";
+    SecondFactorsOff = 409 "second_factors_off" Conflict "This service offers no second factor";
     MailOff = 409 "mail_off" Conflict "This service sends no mail";
     IdentityTaken = 409 "identity_taken" Conflict "This identity is linked to another account";
     PlatformTaken = 409 "platform_taken" Conflict "The account is already linked to another identity on this platform";

@@ -36,11 +36,14 @@ impl From<AuditEntry> for Event {
 const fn name(event: AuditEvent) -> &'static str {
     match event {
         AuditEvent::SignIn => "Signed in with the password",
-        AuditEvent::SignInFailed => "Wrong password at a sign-in",
+        AuditEvent::SignInFailed => "Wrong password or code at a sign-in",
         AuditEvent::PlatformSignIn => "Signed in through a platform",
         AuditEvent::AddressConfirmed => "Address confirmed",
         AuditEvent::PasswordReset => "Password reset by mail",
         AuditEvent::PasswordChanged => "Password changed",
+        AuditEvent::SecondFactorOn => "Second factor activated",
+        AuditEvent::SecondFactorOff => "Second factor removed",
+        AuditEvent::RecoveryCodeUsed => "Recovery code used",
         AuditEvent::AccountDeleted => "Account deleted",
     }
 }

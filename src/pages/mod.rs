@@ -21,6 +21,7 @@ mod operator;
 mod posts;
 mod problem;
 mod project;
+mod second_factor;
 mod showcase;
 mod studio;
 mod view;
@@ -53,6 +54,7 @@ pub fn routes(has_faults: bool) -> Router<AppState> {
         .route(PageRoute::Environment.name(), get(environment::environment))
         .route(PageRoute::Posts.name(), get(posts::posts))
         .route(PageRoute::Accounts.name(), get(accounts::accounts))
+        .route(PageRoute::SecondFactor.name(), get(second_factor::second_factor))
         .route(PageRoute::AccountEvents.name(), get(account_events::account_events))
         .route(ASSETS, get(assets::serve))
         .route(ICON, get(assets::icon))

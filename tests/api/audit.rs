@@ -33,7 +33,7 @@ async fn sign_ins_and_failures_are_listed_with_their_network() {
     let expected = [("sign_in", "2001:db8::/64"), ("sign_in_failed", "203.0.113.7"), ("sign_in", "127.0.0.1")];
     assert_eq!(shown, expected.map(|(event, network)| (json!(event), json!(network))));
     let html = app.get("/studio/accounts/events").header("cookie", format!("vitrine={}", ada.token)).answer().await.expect(200).text();
-    assert!(html.contains("203.0.113.7") && html.contains("Wrong password at a sign-in"), "{html}");
+    assert!(html.contains("203.0.113.7") && html.contains("Wrong password or code at a sign-in"), "{html}");
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ mod projects;
 mod publish;
 mod refusals;
 mod revocation;
+mod second_factor;
 mod server;
 mod sessions;
 mod showcase;

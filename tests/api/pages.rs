@@ -8,7 +8,8 @@ use crate::support::{Answer, Ask, Studio, TestApp, User};
 /// The Accept header of a browser's navigation.
 const NAVIGATION: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const FOR_EVERYBODY: [&str; 6] = ["/", "/about", "/login", "/confirm", "/password-reset", "/projects"];
-const FOR_ACCOUNTS: [&str; 4] = ["/studio", "/studio/posts", "/studio/accounts", "/studio/accounts/events"];
+const FOR_ACCOUNTS: [&str; 5] =
+    ["/studio", "/studio/posts", "/studio/accounts", "/studio/accounts/second-factor", "/studio/accounts/events"];
 
 fn visit(app: &TestApp, path: &str) -> RequestBuilder {
     app.get(path).header("accept", NAVIGATION)

@@ -26,5 +26,6 @@ export const studio = ({ project, environment }) => ({
   environment: `/studio/environments/${environment}`,
   posts: '/studio/posts',
   accounts: '/studio/accounts',
+  factor: '/studio/accounts/second-factor',
   events: '/studio/accounts/events',
 });

@@ -80,6 +80,24 @@ pub fn password_set(metrics: &Metrics, event: AuthEvent, user: Uuid) {
     tracing::info!(%user, event = event.name(), "password set");
 }
 
+pub fn code_refused(metrics: &Metrics, event: AuthEvent, user: Uuid) {
+    metrics.auth_events.increment((event, AuthStatus::Failure));
+    tracing::info!(%user, event = event.name(), "code refused");
+}
+
+pub fn code_accepted(metrics: &Metrics) {
+    metrics.auth_events.increment((AuthEvent::SecondFactor, AuthStatus::Success));
+}
+
+pub fn second_factor_changed(metrics: &Metrics, user: Uuid) {
+    metrics.auth_events.increment((AuthEvent::SecondFactorChange, AuthStatus::Success));
+    tracing::info!(%user, "second factor changed");
+}
+
+pub fn second_factors_resealed(count: usize) {
+    tracing::info!(count, "second factors sealed with the newest key");
+}
+
 pub fn account_deleted(metrics: &Metrics, user: Uuid) {
     metrics.auth_events.increment((AuthEvent::Deletion, AuthStatus::Success));
     tracing::info!(%user, "account deleted");

@@ -6,6 +6,7 @@ use super::audit::{self, AuditEvent};
 use super::limits::Caller;
 use super::model::{Credentials, Role, SignedIn, Token, User};
 use super::password::{Share, Verdict};
+use super::second_factor::Code;
 use super::service::{AccountError, Accounts, Parts};
 use super::store::Stored;
 use super::{events, store};
@@ -19,7 +20,7 @@ impl Accounts {
         let begun = attempts.begin_login(&credentials.email, caller).await;
         let attempt = begun.inspect_err(|_| events::login_throttled(metrics))?;
         let outcome = self.sign_in(&credentials, caller).await;
-        if matches!(outcome, Err(AccountError::InvalidCredentials)) {
+        if matches!(outcome, Err(AccountError::InvalidCredentials | AccountError::WrongCode)) {
             attempt.fail().await;
         } else {
             attempt.end().await;
@@ -32,12 +33,19 @@ impl Accounts {
         // Injected login failures spare admins: somebody must be able to end the fault.
         let passes = |user: &User| user.role == Role::Admin || !faults.refuses_login();
         let (stored, verdict) = self.verify(&credentials.email, &credentials.password).await?;
+        let code = credentials.code.as_deref().map(Code::parse);
         let known = stored.as_ref().map(|stored| stored.user.id);
         let signed_in = match stored.filter(|stored| verdict != Verdict::Wrong && passes(&stored.user)) {
             Some(proven) => {
                 let mut tx = db.begin().await?;
                 let signed_in = self.insert_session(&mut tx, proven.user, &credentials.device, Some(proven.version)).await?;
                 if let Some(signed_in) = &signed_in {
+                    let factor = self.pass_factor(&mut tx, signed_in.user.id, code.as_ref(), caller).await;
+                    if let Err(AccountError::WrongCode) = factor {
+                        events::login_failed(metrics);
+                        audit::record_failure(background.clone(), signed_in.user.id, caller.network);
+                    }
+                    factor?;
                     audit::record(&mut tx, signed_in.user.id, AuditEvent::SignIn, caller.network).await?;
                 }
                 tx.commit().await?;

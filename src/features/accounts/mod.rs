@@ -24,6 +24,7 @@ mod mails;
 mod model;
 mod password;
 mod routes;
+mod second_factor;
 mod service;
 mod sessions;
 mod socket;
@@ -38,6 +39,7 @@ pub(crate) use model::SessionEntry;
 pub(crate) use model::tried_password;
 pub use model::{Role, SignedIn, User, Vouched};
 pub use routes::{ended_cookie, known_device, routes, session_cookie};
+pub use second_factor::{Overview, Pending};
 pub use service::{AccountError, Accounts, Parts};
 pub use socket::sign_out_ended;
 

@@ -21,6 +21,8 @@ const NAME_LENGTH: usize = 80;
 pub type DisplayName = Line<1, NAME_LENGTH>;
 /// The name of a session's device in the list of sessions.
 pub type Device = Line<0, 120>;
+/// A code of a second factor as a user types it: spaces, hyphens and case do not matter.
+pub type CodeText = Line<1, 40>;
 /// The token of a link in a mail.
 pub type LinkToken = Line<1, 100>;
 /// An address in a login attempt: not checked for syntax, because an invalid one matches no account anyway.
@@ -166,20 +168,23 @@ impl Vouched {
 pub struct Credentials {
     pub email: String,
     pub password: SecretString,
+    /// The second factor.
+    pub code: Option<String>,
     pub device: String,
 }
 
 impl Credentials {
     /// Validates lengths, and refuses control characters in the address and the device name. An address with invalid syntax and a password
     /// that is too short for an account are valid here: the login rejects them as wrong credentials.
-    pub fn parse(email: &str, password: SecretString, device: Option<&str>) -> Result<Self, Vec<FieldError>> {
+    pub fn parse(email: &str, password: SecretString, code: Option<&str>, device: Option<&str>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = LoginEmail::read(&mut fields, "email", email);
+        let code = code.map(|code| CodeText::read(&mut fields, "code", code));
         let device = Device::read(&mut fields, "device", device.unwrap_or_default());
         if password.expose_secret().chars().count() > *PASSWORD_LENGTH.end() {
             fields.refuse("password", "too_long", format!("must be at most {} characters", PASSWORD_LENGTH.end()));
         }
-        fields.finish(Self { email, password, device })
+        fields.finish(Self { email, password, code, device })
     }
 }
 

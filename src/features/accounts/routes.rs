@@ -21,11 +21,11 @@ use super::device::KNOWN_FOR;
 use super::guard::{COOKIE, CurrentUser, DEVICE_COOKIE};
 use super::limits::Caller;
 use super::model::{
-    Credentials, Device, DisplayName, LoginEmail, NewUser, SessionEntry, SignedIn, User, new_email, new_password, tried_password,
+    CodeText, Credentials, Device, DisplayName, LoginEmail, NewUser, SessionEntry, SignedIn, User, new_email, new_password, tried_password,
 };
 use super::password::PasswordError;
 use super::service::AccountError;
-use super::{audit, credentials};
+use super::{audit, credentials, second_factor};
 use crate::config::Config;
 use crate::domain::paging::Page;
 use crate::http::cookie::cookie;
@@ -47,6 +47,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(end_session))
         .merge(credentials::routes())
         .merge(audit::routes())
+        .merge(second_factor::routes())
 }
 
 impl From<AccountError> for ApiError {
@@ -58,6 +59,12 @@ impl From<AccountError> for ApiError {
             AccountError::NoSuchSession => Self::new(Code::NotFound),
             AccountError::WrongPassword => Self::new(Code::WrongPassword),
             AccountError::Invalid(errors) => Self::validation(errors),
+            AccountError::CodeRequired => Self::new(Code::SecondFactorRequired),
+            AccountError::WrongCode => Self::new(Code::WrongCode),
+            AccountError::SecondFactorActive => Self::new(Code::SecondFactorActive),
+            AccountError::NoPendingFactor => Self::new(Code::NoPendingFactor),
+            AccountError::NoSecondFactors => Self::new(Code::SecondFactorsOff),
+            AccountError::UnreadableFactor => Self::new(Code::Internal).source(error),
             AccountError::InvalidLink => Self::new(Code::InvalidLink),
             AccountError::NoMail => Self::new(Code::MailOff),
             AccountError::Throttled(throttled) => Self::new(Code::TooManyAttempts).retry_after(throttled.seconds()),
@@ -135,6 +142,9 @@ struct Login {
     email: String,
     #[schema(schema_with = tried_password)]
     password: SecretString,
+    /// Code of the second factor, if the account has one: of an authenticator, or a recovery code.
+    #[schema(schema_with = code, required = false)]
+    code: Option<String>,
     /// Name for this session in the list of sessions.
     #[schema(schema_with = device, required = false)]
     device: Option<String>,
@@ -142,7 +152,16 @@ struct Login {
 
 /// The schema of the optional device name: clients may send `null`.
 fn device() -> Schema {
-    OneOfBuilder::new().item(Device::schema()).item(ObjectBuilder::new().schema_type(Type::Null)).into()
+    nullable(Device::schema())
+}
+
+/// The schema of the optional code.
+fn code() -> Schema {
+    nullable(CodeText::schema())
+}
+
+fn nullable(schema: Schema) -> Schema {
+    OneOfBuilder::new().item(schema).item(ObjectBuilder::new().schema_type(Type::Null)).into()
 }
 
 /// A new session.
@@ -164,7 +183,8 @@ async fn login(
     jar: CookieJar,
     ApiJson(body): ApiJson<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let credentials = Credentials::parse(&body.email, body.password, body.device.as_deref()).map_err(ApiError::validation)?;
+    let credentials =
+        Credentials::parse(&body.email, body.password, body.code.as_deref(), body.device.as_deref()).map_err(ApiError::validation)?;
     let signed_in = state.accounts.login(credentials, &caller).await?;
     let device = known_device(&state, &signed_in.user, &caller).await;
     let cookie = session_cookie(&state.config, &signed_in);

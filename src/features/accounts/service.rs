@@ -24,6 +24,7 @@ use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
+use crate::sealing::Keyring;
 
 /// Why a request on an account is refused or fails.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,24 @@ pub enum AccountError {
     /// The account has no session with this identifier.
     #[error("there is no such session")]
     NoSuchSession,
+    /// The password is right, but the account's second factor is missing.
+    #[error("a code of the second factor is required")]
+    CodeRequired,
+    /// The code is wrong, too old, or was used before.
+    #[error("the code is wrong")]
+    WrongCode,
+    /// The account has an active second factor already.
+    #[error("a second factor is active")]
+    SecondFactorActive,
+    /// No set-up of a second factor waits for its activation.
+    #[error("no second factor waits for its activation")]
+    NoPendingFactor,
+    /// `TOKEN_KEYS` is not set.
+    #[error("no keys for second factors are configured")]
+    NoSecondFactors,
+    /// None of `TOKEN_KEYS` opens the second factor.
+    #[error("the second factor cannot be opened with TOKEN_KEYS")]
+    UnreadableFactor,
     /// The link of a mail is unknown, was used, has expired, or serves another purpose.
     #[error("the link is not valid")]
     InvalidLink,
@@ -90,6 +109,8 @@ pub struct Parts {
     pub realtime: Realtime,
     /// Sends mails to owners of accounts; `None` without `SMTP_URL`.
     pub mailer: Option<Mailer>,
+    /// Seals the secrets of second factors; `None` without `TOKEN_KEYS`.
+    pub keys: Option<Keyring>,
     /// Queue for mails.
     pub queue: Queue,
     /// Base of the links in mails.

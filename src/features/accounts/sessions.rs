@@ -56,14 +56,15 @@ impl Accounts {
         store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await
     }
 
-    /// Deletes batches of sessions, links in mails and events that are past their lifetime.
+    /// Deletes batches of sessions, links in mails and events that are past their lifetime, and seals a batch of second factors again.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn end_expired(&self, conn: &mut Conn) -> Result<(), StoreError> {
         store::delete_expired_sessions(conn).await?;
         links::forget_expired(conn).await?;
-        audit::forget_old(conn).await
+        audit::forget_old(conn).await?;
+        self.reseal_factors(conn).await
     }
 
     /// Updates the gauge of active sessions, which one replica reports for the whole fleet.

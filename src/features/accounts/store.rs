@@ -130,6 +130,12 @@ pub async fn set_confirmed(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> 
     conn.execute(Query::UpdateUsers, update).await.map(drop)
 }
 
+/// Records a change of the credentials, so that sign-ins that began before create no session.
+pub async fn bump_credentials(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
+    let update = sqlx::query!("UPDATE users SET credentials_version = credentials_version + 1 WHERE id = $1", id);
+    conn.execute(Query::UpdateUsers, update).await.map(drop)
+}
+
 /// Stores another hash of the same password, unless the credentials have changed.
 pub async fn renew_password_hash(conn: &mut Conn, id: Uuid, hash: &str, version: i64) -> Result<(), StoreError> {
     let update = sqlx::query!("UPDATE users SET password_hash = $2 WHERE id = $1 AND credentials_version = $3", id, hash, version);

@@ -65,6 +65,8 @@ labels! {
         PasswordResetRequest ["password_reset_request"],
         PasswordReset ["password_reset"],
         PasswordChange ["password_change"],
+        SecondFactor ["second_factor"],
+        SecondFactorChange ["second_factor_change"],
         Deletion ["deletion"],
     }
 }

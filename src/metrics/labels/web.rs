@@ -18,6 +18,7 @@ labels! {
         Environment ["/studio/environments/{id}"],
         Posts ["/studio/posts"],
         Accounts ["/studio/accounts"],
+        SecondFactor ["/studio/accounts/second-factor"],
         AccountEvents ["/studio/accounts/events"],
         Faults ["/studio/faults"],
     }
@@ -76,6 +77,9 @@ labels! {
         PasswordResets ["/api/auth/password-resets"],
         PasswordReset ["/api/auth/password-resets/redeem"],
         Password ["/api/auth/password"],
+        SecondFactor ["/api/auth/second-factor"],
+        SecondFactorActivation ["/api/auth/second-factor/activate"],
+        SecondFactorRemoval ["/api/auth/second-factor/remove"],
         Deletion ["/api/auth/me/delete"],
         Fleet ["/api/fleet"],
         Projects ["/api/projects"],

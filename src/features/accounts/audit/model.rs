@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub enum AuditEvent {
     /// A sign-in with the password.
     SignIn,
-    /// A sign-in with a wrong password.
+    /// A sign-in with a wrong password, or a wrong code of the second factor.
     SignInFailed,
     /// A sign-in through a platform.
     PlatformSignIn,
@@ -21,18 +21,27 @@ pub enum AuditEvent {
     PasswordReset,
     /// The owner changed the password.
     PasswordChanged,
+    /// A second factor was activated.
+    SecondFactorOn,
+    /// The second factor was removed.
+    SecondFactorOff,
+    /// A sign-in used a recovery code.
+    RecoveryCodeUsed,
     /// The account was deleted. Nobody can list this event; operators may find it in the database.
     AccountDeleted,
 }
 
 impl AuditEvent {
-    const MEMBERS: [Self; 7] = [
+    const MEMBERS: [Self; 10] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::PlatformSignIn,
         Self::AddressConfirmed,
         Self::PasswordReset,
         Self::PasswordChanged,
+        Self::SecondFactorOn,
+        Self::SecondFactorOff,
+        Self::RecoveryCodeUsed,
         Self::AccountDeleted,
     ];
 
@@ -46,6 +55,9 @@ impl AuditEvent {
             Self::AddressConfirmed => "address_confirmed",
             Self::PasswordReset => "password_reset",
             Self::PasswordChanged => "password_changed",
+            Self::SecondFactorOn => "second_factor_on",
+            Self::SecondFactorOff => "second_factor_off",
+            Self::RecoveryCodeUsed => "recovery_code_used",
             Self::AccountDeleted => "account_deleted",
         }
     }
