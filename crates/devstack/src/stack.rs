@@ -26,7 +26,7 @@ use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process};
 use crate::settings::Settings;
 use crate::stores::{self, Durability, StorePlan};
-use crate::tools::GRAFANA;
+use crate::tools::{GRAFANA, MAILDEV};
 
 pub use demo::Demo;
 pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
@@ -108,6 +108,9 @@ impl Stack {
         if scope.has_stores() {
             stack.start_stores()?;
         }
+        if scope.has_mail_sink() {
+            stack.start_mail_sink()?;
+        }
         if scope.has_service() {
             stack.start_platforms()?;
             stack.start_replicas()?;
@@ -161,13 +164,12 @@ impl Stack {
     }
 
     fn start_platforms(&mut self) -> Result<()> {
-        say("simulated platforms, mail sink");
+        say("simulated platforms");
         lasting(&self.plan.folder, "token_keys", paths::random_key)?;
         lasting(&self.plan.folder, "provider_sim_client_secret", paths::random_password)?;
         configuration::write_platforms(&self.config(), &self.plan.ports, &self.secrets())?;
-        let mut others = vec![self.launch_platforms()?];
-        others.extend(self.start_mail_sink()?);
-        self.phases.push(others);
+        let platforms = self.launch_platforms()?;
+        self.phases.push(vec![platforms]);
         Ok(())
     }
 

@@ -59,14 +59,16 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts the mail sink if it is installed. Without it, the service sends no mail.
-    pub(super) fn start_mail_sink(&self) -> Result<Option<Process>> {
+    /// Starts the mail sink, unless another part of the stack runs it or it is not installed. Without it, the service sends no mail.
+    pub(super) fn start_mail_sink(&mut self) -> Result<()> {
         let ports = &self.plan.ports;
-        let Some(program) = MAILDEV.find() else { return Ok(None) };
-        let mut sink = mail_sink(self.daemon("maildev", &program), ports)?;
         let health = format!("{}/healthz", ports.url(Port::MailPage)?);
+        let Some(program) = MAILDEV.find().filter(|_| !http::is_ok(&health)) else { return Ok(()) };
+        say("mail sink");
+        let mut sink = mail_sink(self.daemon("maildev", &program), ports)?;
         sink.wait_ready(START_LIMIT, || http::is_ok(&health))?;
-        Ok(Some(sink))
+        self.phases.push(vec![sink]);
+        Ok(())
     }
 
     /// Starts the exporter that requests the service through the edge.

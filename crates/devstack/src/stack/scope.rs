@@ -31,11 +31,11 @@ pub enum Scope {
     Whole,
     /// Prometheus, Alertmanager, the exporters, the mail sink, the runbooks, and Grafana if it is installed.
     Monitoring,
-    /// The replicas, the edge, the simulated platforms and the stores.
+    /// The replicas, the edge, the simulated platforms, the mail sink and the stores.
     Service,
     /// Postgres and Redis.
     Stores,
-    /// One replica, the simulated platforms and the stores: the service without its edge (`cargo xtask dev`).
+    /// One replica, the simulated platforms, the mail sink and the stores: the service without its edge (`cargo xtask dev`).
     Development,
 }
 
@@ -64,8 +64,9 @@ impl Scope {
             Self::Monitoring => {
                 &[&CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &BLACKBOX_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV]
             }
-            Self::Service => &[&INITDB, &REDIS, &CADDY],
-            Self::Stores | Self::Development => &[&INITDB, &REDIS],
+            Self::Service => &[&INITDB, &REDIS, &CADDY, &MAILDEV],
+            Self::Development => &[&INITDB, &REDIS, &MAILDEV],
+            Self::Stores => &[&INITDB, &REDIS],
         }
     }
 
@@ -87,6 +88,12 @@ impl Scope {
         matches!(self, Self::Whole | Self::Service)
     }
 
+    /// Whether it has the mail sink, which receives the mails of the service and of Alertmanager.
+    #[must_use]
+    pub fn has_mail_sink(self) -> bool {
+        self != Self::Stores
+    }
+
     /// Whether it has the monitoring.
     #[must_use]
     pub fn has_monitoring(self) -> bool {
@@ -106,9 +113,9 @@ impl Scope {
             | Port::PostgresExporter
             | Port::RedisExporter
             | Port::NodeExporter
-            | Port::BlackboxExporter
-            | Port::MailSmtp
-            | Port::MailPage => self.has_monitoring(),
+            | Port::BlackboxExporter => self.has_monitoring(),
+            // Parts that run side by side share the mail sink of the part that started first.
+            Port::MailSmtp | Port::MailPage => self == Self::Whole,
         }
     }
 }
@@ -119,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_service_includes_its_stores_and_shares_no_port_with_the_monitoring() {
-        for port in [Port::Postgres, Port::Redis, Port::Edge, Port::Backend(1), Port::ProviderSim, Port::Prometheus, Port::MailPage] {
+        for port in [Port::Postgres, Port::Redis, Port::Edge, Port::Backend(1), Port::ProviderSim, Port::Prometheus, Port::Runbooks] {
             assert!(Scope::Whole.has(port), "{port:?}");
             assert!(Scope::Service.has(port) != Scope::Monitoring.has(port), "{port:?}");
             assert!(!Scope::Stores.has(port) || Scope::Service.has(port), "{port:?}");

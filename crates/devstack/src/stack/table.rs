@@ -20,6 +20,9 @@ impl Stack {
         if self.scope.has_monitoring() {
             self.add_monitoring(&mut rows)?;
         }
+        if self.scope.has_mail_sink() {
+            rows.push(("Mail sink", self.plan.ports.page(Port::MailPage)?));
+        }
         if self.scope.has_stores() {
             for (name, file) in [("Postgres", "database_url"), ("Redis", "redis_url")] {
                 rows.push((name, fs::read_to_string(self.secrets().join(file))?));
@@ -53,7 +56,6 @@ impl Stack {
         let ports = &self.plan.ports;
         rows.push(("Prometheus", ports.page(Port::Prometheus)?));
         rows.push(("Alertmanager", ports.page(Port::Alertmanager)?));
-        rows.push(("Mail sink", ports.page(Port::MailPage)?));
         rows.push(("Runbooks", ports.page(Port::Runbooks)?));
         if GRAFANA.find().is_some() {
             rows.push(("Grafana", format!("{}  (admin, {})", ports.page(Port::Grafana)?, self.password)));
