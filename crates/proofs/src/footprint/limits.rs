@@ -71,7 +71,7 @@ const ROWS: [Row; 14] = [
     row("maildev", [3.0, 3.0, 3.0], [150.0, 150.0]),
     row("runbooks", [3.0, 3.0, 3.0], [80.0, 80.0]),
     row("alertmanager", [3.0, 3.0, 3.0], [60.0, 60.0]),
-    // Evaluates 73 alerting rules and the recording rules every 15 s, over about 7,000 series of each replica.
+    // Evaluates 73 alerting rules and the recording rules every 15 s, over about 8,000 series of each replica.
     row("prometheus", [15.0, 20.0, 30.0], [300.0, 350.0]),
     // Only where it is installed.
     row("grafana", [10.0, 10.0, 10.0], [250.0, 250.0]),
