@@ -19,17 +19,6 @@ impl Accounts {
         self.prove(AuthEvent::Deletion, user, password, caller).await
     }
 
-    /// Locks the account against new sessions, projects and memberships until the transaction ends.
-    ///
-    /// # Errors
-    /// `WrongPassword` when the credentials no longer have this version.
-    pub async fn lock_deletion(&self, tx: &mut Conn, user: &User, version: i64) -> Result<(), AccountError> {
-        store::hold_user(tx, user.id).await?;
-        let stored = store::credentials(tx, &user.email).await?;
-        let is_same = stored.is_some_and(|stored| stored.user.id == user.id && stored.version == version);
-        if is_same { Ok(()) } else { Err(AccountError::WrongPassword) }
-    }
-
     /// Deletes the account with its sessions, links and events, and commits. Every replica signs out the account's sockets.
     ///
     /// # Errors

@@ -122,4 +122,14 @@ impl Accounts {
         attempt.end().await;
         Ok(proven.version)
     }
+    /// Locks the account of a user who has repeated the password, against new sessions, projects and memberships, until the transaction ends.
+    ///
+    /// # Errors
+    /// `WrongPassword` when the credentials no longer have this version: the repeated password may be an old one.
+    pub async fn hold_proven(&self, tx: &mut Conn, user: &User, version: i64) -> Result<(), AccountError> {
+        store::hold_user(tx, user.id).await?;
+        let stored = store::credentials(tx, &user.email).await?;
+        let is_same = stored.is_some_and(|stored| stored.user.id == user.id && stored.version == version);
+        if is_same { Ok(()) } else { Err(AccountError::WrongPassword) }
+    }
 }

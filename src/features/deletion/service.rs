@@ -56,7 +56,7 @@ impl Deletion {
         let departure = projects.lock_all(&mut tx, user.id).await?;
         environments.depart(&mut tx, user.id).await?;
         oauth.unlink_all(&mut tx, user.id).await?;
-        accounts.lock_deletion(&mut tx, user, version).await?;
+        accounts.hold_proven(&mut tx, user, version).await?;
         let departed = projects.depart(&mut tx, user.id, departure).await?;
         accounts.delete(tx, user.id).await?;
         oauth.wake();

@@ -42,12 +42,15 @@ impl Accounts {
         if !self.has_second_factors() {
             return Err(AccountError::NoSecondFactors);
         }
-        self.prove(EVENT, user, password, caller).await?;
+        let version = self.prove(EVENT, user, password, caller).await?;
         let content = Content::generate();
         let sealed = self.seal(user.id, &content)?;
-        if !store::put_pending(&mut self.parts().db.acquire().await?, user.id, &sealed).await? {
+        let mut tx = self.parts().db.begin().await?;
+        self.hold_proven(&mut tx, user, version).await?;
+        if !store::put_pending(&mut tx, user.id, &sealed).await? {
             return Err(AccountError::SecondFactorActive);
         }
+        tx.commit().await?;
         Ok(content.pending(&user.email))
     }
 
@@ -84,12 +87,14 @@ impl Accounts {
     /// Removes the second factor of a user who repeats the password, also one that is not active.
     pub(super) async fn remove_factor(&self, user: &User, password: &SecretString, caller: &Caller) -> Result<(), AccountError> {
         let Parts { db, metrics, .. } = self.parts();
-        self.prove(EVENT, user, password, caller).await?;
+        let version = self.prove(EVENT, user, password, caller).await?;
         let mut tx = db.begin().await?;
-        accounts_store::hold_user(&mut tx, user.id).await?;
-        if store::delete(&mut tx, user.id).await? {
-            audit::record(&mut tx, user.id, AuditEvent::SecondFactorOff, caller.network).await?;
+        self.hold_proven(&mut tx, user, version).await?;
+        if !store::delete(&mut tx, user.id).await? {
+            return Ok(());
         }
+        accounts_store::bump_credentials(&mut tx, user.id).await?;
+        audit::record(&mut tx, user.id, AuditEvent::SecondFactorOff, caller.network).await?;
         tx.commit().await?;
         events::second_factor_changed(metrics, user.id);
         Ok(())
