@@ -18,7 +18,7 @@ pub use settings::Settings;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{MailOutcome, MailTemplate};
 
-/// Codes by which a server refuses the recipient (RFC 5321, 4.2.3). After another error of the server, a later attempt may succeed.
+/// Codes by which a server refuses the recipient (RFC 5321, 4.2.3). After any other error of the server, a later attempt may succeed.
 const REFUSED: std::ops::RangeInclusive<u16> = 550..=553;
 
 /// A mail without its recipient.

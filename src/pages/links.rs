@@ -1,4 +1,4 @@
-//! The pages that links in mails open. Opening a page changes nothing: programs that check mails for dangerous links open them, too.
+//! The pages behind the links in mails. Opening a page changes nothing, because programs that check mails for dangerous links also open it.
 
 use askama::Template;
 use axum::extract::State;
@@ -35,7 +35,7 @@ pub async fn confirm(frame: Frame, ApiQuery(query): ApiQuery<ConfirmQuery>) -> R
 /// The query parameters of the page that resets a password.
 #[derive(Deserialize)]
 pub struct ResetQuery {
-    /// Token of the link. Without one, the page requests the mail.
+    /// Token of the link. Without a token, the page has a form that requests the mail.
     token: Option<String>,
     /// Present after the request for the mail. The value is ignored.
     sent: Option<String>,

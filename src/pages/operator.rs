@@ -42,8 +42,8 @@ impl From<&Listed> for ToolView {
         let (name, says) = match tool {
             Tool::Grafana => ("Grafana", "the start page of the dashboards"),
             Tool::Prometheus => ("Prometheus", "metrics, targets, rules and alerts"),
-            Tool::Alertmanager => ("Alertmanager", "alerts that are being notified, and silences"),
-            Tool::Mail => ("Mail sink", "the inbox for mail about alerts"),
+            Tool::Alertmanager => ("Alertmanager", "active alerts, and silences"),
+            Tool::Mail => ("Mail sink", "the inbox for mail about alerts and accounts"),
             Tool::ProviderSim => ("Simulated platforms", "the platforms for sign-in and for posts"),
             Tool::Runbooks => ("Runbooks", "what to do about each alert"),
         };

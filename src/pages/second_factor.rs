@@ -1,4 +1,4 @@
-//! The page of the account's second factor. The set-up is shown until it is activated.
+//! The page of the account's second factor. It shows the secret and the recovery codes until the factor is activated.
 
 use askama::Template;
 use axum::extract::State;

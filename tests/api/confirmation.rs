@@ -1,4 +1,5 @@
-//! Confirmation of an account's address: the link works once and only for its account, and an account works before.
+//! Confirmation of an account's address: the link works once and only for its account. An account works even before the
+//! confirmation.
 
 use serde_json::json;
 

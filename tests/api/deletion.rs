@@ -1,4 +1,4 @@
-//! Deletion of an account: what goes with it, what stays, and when it is refused.
+//! Deletion of an account: the data that is deleted with the account, the data that stays, and refusals of the deletion.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! Mails to owners of accounts: sent once, kept while the mail server is unavailable, refused recipients, and no secrets in the queue.
+//! Mails to owners of accounts: each mail is sent once, and waits while the mail server is unavailable. A refused recipient gets no second
+//! attempt. The queue contains no secrets.
 
 use vitrine::metrics::labels::MailTemplate;
 
@@ -7,7 +8,7 @@ use crate::support::{Ask, MailServer, Mode, Proxy, TestApp, eventually, when};
 
 const WAITING: &str = "SELECT count(*) FROM jobs WHERE kind = 'account_mail' AND died_at IS NULL AND last_error IS NOT NULL";
 
-/// Waits until no mail waits, runs or has failed for good.
+/// Waits until the queue has no job for a mail, neither an open job nor a dead letter.
 async fn until_no_job_is_left(app: &TestApp) {
     let none = async || when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'account_mail'").await == 0);
     eventually("no job is left", none).await;

@@ -1,4 +1,4 @@
-//! Change of the password by a signed-in user, who repeats the current one.
+//! Change of the password by a signed-in user, who repeats the current password.
 
 use reqwest::Method;
 use serde_json::json;

@@ -67,14 +67,14 @@ async fn a_request_does_not_reveal_whether_an_account_has_the_address() {
     assert_eq!(server.next().await.to, ada.email);
     let jobs = "SELECT count(*) FROM jobs WHERE kind = 'account_mail'";
     eventually("the jobs have ended", async || when(app.stores.count(jobs).await == 0)).await;
-    // One for the address in other case, none for addresses without an account.
+    // The account's address in upper case got a mail, too. The addresses without an account got none.
     assert_eq!(server.count(), 3);
 }
 
 #[tokio::test]
 async fn a_request_looks_for_no_account() {
     let (_server, app, ada) = forgetful(&[]).await;
-    // No job runs while the table is locked, so every statement on it would be one of the request.
+    // While the table is locked, a statement on it would wait until its time limit, and the request would fail. Jobs may wait.
     let mut lock = app.stores.pool().begin().await.unwrap();
     sqlx::query("LOCK TABLE users IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
     request(&app, &ada.email).await.expect(202);

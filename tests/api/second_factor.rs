@@ -21,7 +21,7 @@ struct Protected {
     spent: String,
 }
 
-/// The code of a secret, this many seconds from now.
+/// The code that an authenticator with this secret shows `offset` seconds from now.
 fn code(secret: &str, offset: i64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let totp = Builder::new().with_secret(Secret::try_from_base32(secret).unwrap()).build_noncompliant();

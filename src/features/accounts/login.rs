@@ -67,7 +67,7 @@ impl Accounts {
     /// Creates a session for a user whom a platform has authenticated, within the caller's transaction.
     ///
     /// # Errors
-    /// `InvalidToken` when the account no longer exists; when the database fails.
+    /// `InvalidToken` when the account no longer exists, or an error of the database.
     pub async fn begin_session(&self, tx: &mut Conn, user: User, device: &str, caller: &Caller) -> Result<SignedIn, AccountError> {
         let signed_in = self.insert_session(tx, user, device, None).await?.ok_or(AccountError::InvalidToken)?;
         audit::record(tx, signed_in.user.id, AuditEvent::PlatformSignIn, caller.network).await?;

@@ -56,7 +56,8 @@ impl Accounts {
         store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await
     }
 
-    /// Deletes batches of sessions, links in mails and events that are past their lifetime, and seals a batch of second factors again.
+    /// Deletes one batch each of expired sessions, expired links and old events. Then seals, with the current key, a batch of second
+    /// factors that another key has sealed.
     ///
     /// # Errors
     /// When the database fails.

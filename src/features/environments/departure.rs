@@ -8,8 +8,8 @@ use super::store;
 use crate::db::Conn;
 
 impl Environments {
-    /// Passes the environments that the account created in projects of others to the owners of these projects. The caller has locked the
-    /// projects of the account.
+    /// Makes the project's owner the creator of each environment that the account created in a project of others. The caller has locked
+    /// all projects of which the account is a member.
     ///
     /// # Errors
     /// `Illegal` when an environment of the account's own projects runs.

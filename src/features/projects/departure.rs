@@ -20,7 +20,7 @@ pub struct Departed {
 }
 
 impl Projects {
-    /// Locks all projects of which the account is a member until the transaction ends.
+    /// Locks, until the transaction ends, all projects of which the account is a member.
     ///
     /// # Errors
     /// When the database fails.

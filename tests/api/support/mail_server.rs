@@ -31,7 +31,7 @@ impl Mail {
     }
 }
 
-/// Decodes quoted-printable text, in which long lines are broken. Mails of the service contain no other special characters.
+/// Decodes quoted-printable text: joins broken lines and restores `=`. Mails of the service contain no other encoded characters.
 fn decoded(content: &str) -> String {
     content.replace("=\n", "").replace("=3D", "=")
 }
@@ -55,7 +55,7 @@ impl MailServer {
             while let Ok((stream, _)) = listener.accept().await {
                 let (kept, code) = (kept.clone(), responds.load(Ordering::Relaxed));
                 tokio::spawn(async move {
-                    // A client that disconnects early is the client's affair.
+                    // An error means that the client has disconnected early, which a test may intend.
                     let _served = serve(stream, code, &kept).await;
                 });
             }
@@ -72,7 +72,7 @@ impl MailServer {
         format!("--smtp-url={}", self.url())
     }
 
-    /// Answers recipients with this code from now on.
+    /// From now on, responds to every recipient (`RCPT`) of a new connection with this code.
     pub fn answer_recipients(&self, code: u16) {
         self.code.store(code, Ordering::Relaxed);
     }

@@ -17,7 +17,7 @@ pub enum AuditEvent {
     PlatformSignIn,
     /// The address was confirmed.
     AddressConfirmed,
-    /// A mail set a new password.
+    /// The link of a mail was used to set a new password.
     PasswordReset,
     /// The owner changed the password.
     PasswordChanged,

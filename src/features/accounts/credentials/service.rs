@@ -23,7 +23,7 @@ pub(super) struct PasswordChange {
 }
 
 impl Accounts {
-    /// Sends the mail that confirms the account's address again. If the address is confirmed already, no mail is sent.
+    /// Sends another mail with a link that confirms the account's address. If the address is confirmed already, no mail is sent.
     pub(super) async fn request_confirmation(&self, user: &User, caller: &Caller) -> Result<(), AccountError> {
         self.request_mail(AuthEvent::ConfirmationRequest, &user.email, &Mail::Confirmation { user: user.id }, caller).await
     }
@@ -89,7 +89,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Replaces the password of a signed-in user, who repeats the current one. Ends all other sessions, and the links to a reset.
+    /// Replaces the password of a signed-in user, who repeats the current one. Ends all other sessions, and all links that set a password.
     pub(super) async fn change_password(&self, change: PasswordChange, caller: &Caller) -> Result<(), AccountError> {
         let Parts { db, queue, metrics, .. } = self.parts();
         let (PasswordChange { user, session, current, new }, event) = (change, AuthEvent::PasswordChange);

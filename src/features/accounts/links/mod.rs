@@ -1,6 +1,7 @@
-//! Links in mails, each with a token that proves that its user reads the mail of an account.
+//! Links in mails. The token of a link proves that the client has access to the mailbox of an account's owner.
 //!
-//! - A token is 256 random bits, as that of a session; only its SHA-256 is stored. A link works once, until it expires, for one purpose.
+//! - A token is 256 random bits, like the token of a session; only its SHA-256 is stored. A link works once, until it expires, for one
+//!   purpose.
 //! - A mail that is sent again has a link of its own, so several links may be valid. The first use of one ends all others of its purpose.
 
 mod store;

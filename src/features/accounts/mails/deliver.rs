@@ -14,7 +14,7 @@ use crate::db::{Conn, Db, StoreError};
 use crate::jobs::{Failure, Handler, Job};
 use crate::mail::{Letter, MailError, Mailer};
 
-/// The pauses after a failed attempt; the last one also follows all later attempts.
+/// The pauses after the first four failed attempts. The fifth failure is final ([`MAX_ATTEMPTS`](crate::jobs::MAX_ATTEMPTS)).
 const PAUSES: [Duration; 4] = [Duration::from_mins(1), Duration::from_mins(10), Duration::from_mins(40), Duration::from_hours(2)];
 
 /// Handles [`Mail`].

@@ -12,8 +12,8 @@ use crate::metrics::labels::JobKind;
 pub enum Mail {
     /// The link that confirms the account's address.
     Confirmation { user: Uuid },
-    /// The link that sets a new password, if an account has the address. The job looks it up, so that the request takes the same time
-    /// whether or not there is one.
+    /// The link that sets a new password, if an account has the address. The job looks the account up, so that the request takes the same
+    /// time whether or not the account exists.
     PasswordReset { email: String },
     /// The news that the password was reset or changed.
     PasswordChanged { user: Uuid },

@@ -1,4 +1,4 @@
-//! Codes, and what an authenticator must know.
+//! Codes of both kinds, and the data that a user enters into an authenticator.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -46,7 +46,7 @@ impl Content {
         Self { secret: rand::random(), recovery_codes: (0..RECOVERY_CODES).map(|_| code()).collect() }
     }
 
-    /// The number of the 30 s to which a code belongs, if the code is valid now or one step away.
+    /// The number of the step of 30 s to which a code belongs, if this step is the current, the previous or the next one.
     pub fn step(&self, code: &str, now: OffsetDateTime) -> Option<i64> {
         let now = u64::try_from(now.unix_timestamp()).ok()?;
         self.totp("").check(code, now).and_then(|step| i64::try_from(step).ok())

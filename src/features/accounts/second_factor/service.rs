@@ -84,7 +84,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Removes the second factor of a user who repeats the password, also one that is not active.
+    /// Removes the second factor, whether or not it is active, of a user who repeats the password.
     pub(super) async fn remove_factor(&self, user: &User, password: &SecretString, caller: &Caller) -> Result<(), AccountError> {
         let Parts { db, metrics, .. } = self.parts();
         let version = self.prove(EVENT, user, password, caller).await?;

@@ -12,7 +12,7 @@ pub struct Factor {
     pub last_step: i64,
 }
 
-/// Stores a factor that is not active yet, in place of another such. False if an active factor is in the way.
+/// Stores a factor that is not active yet, and replaces an earlier one that is not active. False if the account has an active factor.
 pub async fn put_pending(conn: &mut Conn, user: Uuid, sealed: &[u8]) -> Result<bool, StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO second_factors (user_id, sealed) VALUES ($1, $2)
@@ -53,7 +53,7 @@ pub async fn set_last_step(conn: &mut Conn, user: Uuid, step: i64) -> Result<(),
     conn.execute(Query::UpdateSecondFactors, update).await.map(drop)
 }
 
-/// At most 100 factors that another key has sealed. In random order, so that those that no key opens do not keep others back.
+/// At most 100 factors that another key has sealed. Their order is random: otherwise, factors that no key opens could fill every batch.
 pub async fn sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
     let select = sqlx::query!(
         "SELECT user_id, sealed FROM second_factors WHERE substring(sealed FROM 1 FOR 4) <> $1 ORDER BY random() LIMIT 100",
