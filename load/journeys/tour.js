@@ -63,7 +63,7 @@ function links() {
   browser.call('POST', '/api/auth/password-resets/redeem', { body: { token, password: token }, wanted: [400] });
   browser.call('PUT', '/api/auth/password', { body: { current_password: token, password: token }, wanted: [403] });
   browser.call('POST', '/api/auth/second-factor', { body: { password: token }, wanted: [403, 409] });
-  browser.call('POST', '/api/auth/second-factor/activate', { body: { code: '000000' }, wanted: [409] });
+  browser.call('POST', '/api/auth/second-factor/activate', { body: { password: token, code: '000000' }, wanted: [403] });
   browser.call('POST', '/api/auth/second-factor/remove', { body: { password: token }, wanted: [403] });
   browser.call('POST', '/api/auth/me/delete', { body: { password: token }, wanted: [403] });
 }

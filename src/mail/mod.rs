@@ -18,8 +18,9 @@ pub use settings::Settings;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{MailOutcome, MailTemplate};
 
-/// Codes by which a server refuses the recipient (RFC 5321, 4.2.3). After any other error of the server, a later attempt may succeed.
-const REFUSED: std::ops::RangeInclusive<u16> = 550..=553;
+/// Enhanced codes by which a server says that the recipient does not exist (RFC 3463, 3.2). After another error, such as one about the
+/// sender or a full mailbox, a later attempt may succeed.
+const NO_SUCH_RECIPIENT: [&str; 5] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"];
 
 /// A mail without its recipient.
 #[derive(Debug)]
@@ -88,10 +89,15 @@ impl Mailer {
 
 fn failure(error: &Error) -> MailError {
     match error.status().map(u16::from) {
-        Some(code) if REFUSED.contains(&code) => MailError::Refused,
+        Some(_) if is_about_recipient(&error.to_string()) => MailError::Refused,
         Some(code) => MailError::Failed(format!("the mail server answered with code {code}")),
         None if error.is_timeout() => MailError::Failed("the mail server did not answer in time".to_owned()),
         None if error.is_tls() => MailError::Failed("the TLS connection to the mail server failed".to_owned()),
         None => MailError::Failed("the mail server cannot be reached".to_owned()),
     }
+}
+
+/// Whether the response of a server, quoted in an error, has one of the codes. The text is not logged: it may quote the address.
+fn is_about_recipient(error: &str) -> bool {
+    error.split_whitespace().any(|word| NO_SUCH_RECIPIENT.contains(&word))
 }

@@ -73,7 +73,7 @@ async fn expired_guessed_and_malformed_links_are_refused() {
 #[tokio::test]
 async fn guesses_and_requests_for_mails_are_limited() {
     let server = MailServer::start().await;
-    let app = TestApp::with(&[&server.argument(), "--login-attempts-per-address=2", "--mails-per-hour=2"]).await;
+    let app = TestApp::with(&[&server.argument(), "--login-attempts-per-address=2", "--mails-per-hour=3"]).await;
     let ada = app.user("ada").await;
     for _ in 0..2 {
         redeem(&app, "guessed").await.problem(400, "invalid_link");

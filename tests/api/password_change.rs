@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::users::PASSWORD;
-use crate::support::{Answer, Ask, TestApp, User};
+use crate::support::{Answer, Ask, MailServer, TestApp, User};
 
 const NEW: &str = "an entirely new pass phrase";
 
@@ -58,4 +58,14 @@ async fn an_account_without_a_password_cannot_change_it() {
     let ada = app.user("ada").await;
     app.stores.execute("UPDATE users SET password_hash = NULL").await;
     change(&app, &ada, PASSWORD, NEW).await.problem(403, "wrong_password");
+}
+
+#[tokio::test]
+async fn changes_cannot_flood_a_mailbox() {
+    let server = MailServer::start().await;
+    let app = TestApp::with(&[&server.argument(), "--mails-per-hour=2"]).await;
+    let ada = app.user("ada").await;
+    change(&app, &ada, PASSWORD, NEW).await.expect(204);
+    change(&app, &ada, NEW, PASSWORD).await.problem(429, "too_many_attempts");
+    app.login(&ada.email, NEW).await.expect(200);
 }

@@ -122,9 +122,10 @@ async fn of_concurrent_uses_of_one_link_one_succeeds() {
 
 #[tokio::test]
 async fn requests_are_limited_whether_or_not_an_account_exists() {
-    let (_server, app, ada) = forgetful(&["--mails-per-hour=2"]).await;
-    for email in [ada.email.as_str(), "nobody@example.com"] {
-        for _ in 0..2 {
+    let (_server, app, ada) = forgetful(&["--mails-per-hour=3"]).await;
+    // The mail of the registration counts, too.
+    for (email, requests) in [(ada.email.as_str(), 2), ("nobody@example.com", 3)] {
+        for _ in 0..requests {
             request(&app, email).await.expect(202);
         }
         let refused = request(&app, email).await.problem(429, "too_many_attempts");
@@ -151,6 +152,25 @@ async fn an_account_without_a_password_gets_one_by_a_reset() {
     let token = link(&server, &app, &ada).await;
     redeem(&app, &token, NEW).await.expect(204);
     app.login(&ada.email, NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_first_proof_of_an_address_removes_the_factor_of_whoever_registered_it() {
+    let (server, app, ada) = forgetful(&["--token-keys=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]).await;
+    let set_up = async |token: &str, password: &str| {
+        let request = app.post("/api/auth/second-factor").bearer_auth(token);
+        request.json(&json!({ "password": password })).answer().await.expect(200);
+    };
+    let factors = async || app.stores.count("SELECT count(*) FROM second_factors").await;
+    set_up(&ada.token, PASSWORD).await;
+    redeem(&app, &link(&server, &app, &ada).await, NEW).await.expect(204);
+    server.next().await;
+    assert_eq!(factors().await, 0);
+    // The owner of a confirmed address keeps the factor.
+    let login = app.login(&ada.email, NEW).await.expect(200).json();
+    set_up(login["token"].as_str().unwrap(), NEW).await;
+    redeem(&app, &link(&server, &app, &ada).await, PASSWORD).await.expect(204);
+    assert_eq!(factors().await, 1);
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ impl Protected {
         let texts = |values: &Value| values.as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect();
         let recovery_codes = texts(&pending["recovery_codes"]);
         let spent = code(&secret, 0);
-        post(&app, &user, "/activate", json!({ "code": spent })).await.expect(204);
+        post(&app, &user, "/activate", json!({ "password": PASSWORD, "code": spent })).await.expect(204);
         Self { app, user, secret, recovery_codes, spent }
     }
 
@@ -128,7 +128,7 @@ async fn recovery_codes_of_another_account_are_refused() {
     let bob = protected.app.user("bob").await;
     let pending = post(&protected.app, &bob, "", json!({ "password": PASSWORD })).await.expect(200).json();
     let secret = pending["secret"].as_str().unwrap();
-    post(&protected.app, &bob, "/activate", json!({ "code": code(secret, 0) })).await.expect(204);
+    post(&protected.app, &bob, "/activate", json!({ "password": PASSWORD, "code": code(secret, 0) })).await.expect(204);
     login(&protected.app, &bob.email, &protected.recovery_codes[0]).await.problem(401, "wrong_code");
     protected.login(&protected.recovery_codes[0]).await.expect(200);
 }
@@ -138,13 +138,18 @@ async fn a_factor_that_was_not_activated_changes_nothing() {
     let app = TestApp::with(&[KEYS]).await;
     let ada = app.user("ada").await;
     post(&app, &ada, "", json!({ "password": "not the password" })).await.problem(403, "wrong_password");
-    post(&app, &ada, "/activate", json!({ "code": "123456" })).await.problem(409, "second_factor_not_pending");
+    post(&app, &ada, "/activate", json!({ "password": PASSWORD, "code": "123456" })).await.problem(409, "second_factor_not_pending");
     let first = post(&app, &ada, "", json!({ "password": PASSWORD })).await.expect(200).json();
     let second = post(&app, &ada, "", json!({ "password": PASSWORD })).await.expect(200).json();
     app.login(&ada.email, PASSWORD).await.expect(200);
+    // A stolen session, which shows the set-up, activates nothing.
+    let right = code(second["secret"].as_str().unwrap(), 0);
+    post(&app, &ada, "/activate", json!({ "password": "not the password", "code": right })).await.problem(403, "wrong_password");
     // The second set-up replaced the first.
-    post(&app, &ada, "/activate", json!({ "code": code(first["secret"].as_str().unwrap(), 0) })).await.problem(401, "wrong_code");
-    post(&app, &ada, "/activate", json!({ "code": code(second["secret"].as_str().unwrap(), 0) })).await.expect(204);
+    post(&app, &ada, "/activate", json!({ "password": PASSWORD, "code": code(first["secret"].as_str().unwrap(), 0) }))
+        .await
+        .problem(401, "wrong_code");
+    post(&app, &ada, "/activate", json!({ "password": PASSWORD, "code": right })).await.expect(204);
     post(&app, &ada, "", json!({ "password": PASSWORD })).await.problem(409, "second_factor_active");
 }
 
@@ -172,7 +177,7 @@ async fn the_page_shows_the_set_up_until_the_activation() {
     let secret = pending["secret"].as_str().unwrap();
     let html = page().await;
     assert!(html.contains(secret) && html.contains(pending["recovery_codes"][9].as_str().unwrap()), "{html}");
-    post(&app, &ada, "/activate", json!({ "code": code(secret, 0) })).await.expect(204);
+    post(&app, &ada, "/activate", json!({ "password": PASSWORD, "code": code(secret, 0) })).await.expect(204);
     let html = page().await;
     assert!(!html.contains(secret) && html.contains("Unused recovery codes: 10"), "{html}");
 }

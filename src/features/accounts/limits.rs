@@ -101,9 +101,10 @@ impl AccountLimits {
         Ok(())
     }
 
-    /// Admits one attempt to use the link of a mail. Failures count like failed logins from this network.
+    /// Admits one attempt to use the link of a mail. Failures, and attempts at the same time, count like logins from this network.
     pub(super) async fn begin_redemption(&self, network: IpNet) -> Result<Attempt, Throttled> {
-        self.throttle.begin(vec![Bucket::new(Limiter::LoginNetwork, &[&network.to_string()], self.address)]).await
+        let bucket = Bucket::new(Limiter::LoginNetwork, &[&network.to_string()], self.address).at_once(self.concurrent_logins);
+        self.throttle.begin(vec![bucket]).await
     }
 
     async fn buckets(&self, limit: &PerAccount, email: &str, caller: &Caller, per_network: Rate) -> Vec<Bucket> {

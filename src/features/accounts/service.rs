@@ -161,10 +161,14 @@ impl Accounts {
     pub(super) async fn register(&self, new: NewUser, request: Option<IdempotentRequest>, caller: &Caller) -> Result<User, AccountError> {
         let (Parts { db, attempts, queue, metrics, .. }, passwords) = (self.parts(), self.passwords());
         attempts.take_registration(caller.network).await?;
+        // Registrations and deletions in turn must not flood the mailbox of a stranger.
+        let may_mail = self.sends_mail() && attempts.take_mail(&new.email, caller).await.is_ok();
         let hash = passwords.hash(Share::Registrations, new.password.clone()).await?;
         let insert = async |tx: &mut Conn| {
             let user = insert(tx, &new.email, &new.display_name, Some(&hash), false).await?;
-            self.enqueue(tx, &Mail::Confirmation { user: user.id }).await?;
+            if may_mail {
+                self.enqueue(tx, &Mail::Confirmation { user: user.id }).await?;
+            }
             Ok::<_, AccountError>(user)
         };
         let Outcome { result: user, is_replay } = db.begin().await?.commit_idempotent(request.as_ref(), insert).await?;

@@ -55,8 +55,8 @@ impl Deletion {
         let mut tx = db.begin().await?;
         let departure = projects.lock_all(&mut tx, user.id).await?;
         environments.depart(&mut tx, user.id).await?;
-        oauth.unlink_all(&mut tx, user.id).await?;
         accounts.hold_proven(&mut tx, user, version).await?;
+        oauth.unlink_all(&mut tx, user.id).await?;
         let departed = projects.depart(&mut tx, user.id, departure).await?;
         accounts.delete(tx, user.id).await?;
         oauth.wake();

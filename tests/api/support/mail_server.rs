@@ -101,6 +101,7 @@ async fn serve(stream: TcpStream, recipients: u16, mails: &Mutex<Vec<Mail>>) -> 
                 "250 ok".to_owned()
             }
             // As real servers do, the response quotes the address.
+            "RCPT" if recipients == 550 => format!("550 5.1.1 {line}"),
             "RCPT" => format!("{recipients} {line}"),
             "DATA" => {
                 write.write_all(b"354 send it\r\n").await?;

@@ -11,6 +11,7 @@ use super::super::model::{Token, TokenHash, User, check_password};
 use super::super::password::Share;
 use super::super::service::{AccountError, Accounts, Parts};
 use super::super::{events, store};
+use crate::cache::throttle::Attempt;
 use crate::metrics::labels::AuthEvent;
 
 /// A change of the password of a signed-in user.
@@ -45,7 +46,8 @@ impl Accounts {
     /// Confirms the address of the account to which the link was sent.
     pub(super) async fn confirm(&self, token: &str, caller: &Caller) -> Result<(), AccountError> {
         let Parts { db, metrics, .. } = self.parts();
-        let (user, token) = self.find_link(AuthEvent::Confirmation, token, Purpose::Confirmation, caller).await?;
+        let (user, token, attempt) = self.find_link(AuthEvent::Confirmation, token, Purpose::Confirmation, caller).await?;
+        attempt.end().await;
         let mut tx = db.begin().await?;
         store::hold_user(&mut tx, user).await?;
         if !links::redeem(&mut tx, user, &token, Purpose::Confirmation).await? {
@@ -68,10 +70,12 @@ impl Accounts {
     pub(super) async fn reset_password(&self, token: &str, password: SecretString, caller: &Caller) -> Result<(), AccountError> {
         let Parts { db, queue, metrics, .. } = self.parts();
         let (event, purpose) = (AuthEvent::PasswordReset, Purpose::PasswordReset);
-        let (id, token) = self.find_link(event, token, purpose, caller).await?;
+        let (id, token, attempt) = self.find_link(event, token, purpose, caller).await?;
         let user = store::user(&mut db.acquire().await?, id).await?.ok_or(AccountError::InvalidLink)?;
         check_password(&password, &user.email).map_err(AccountError::Invalid)?;
         let hash = self.passwords().hash(Share::Logins, password).await?;
+        // Until now, because a network may hash only a few passwords at the same time.
+        attempt.end().await;
         let mut tx = db.begin().await?;
         store::hold_user(&mut tx, id).await?;
         if !links::redeem(&mut tx, id, &token, purpose).await? {
@@ -79,7 +83,10 @@ impl Accounts {
             return Err(AccountError::InvalidLink);
         }
         store::set_password(&mut tx, id, &hash, None).await?;
-        store::set_confirmed(&mut tx, id).await?;
+        if !user.email_confirmed {
+            store::set_confirmed(&mut tx, id).await?;
+            self.drop_factor(&mut tx, id, caller).await?;
+        }
         let ended = store::delete_sessions(&mut tx, id, None).await?;
         audit::record(&mut tx, id, AuditEvent::PasswordReset, caller.network).await?;
         self.enqueue(&mut tx, &Mail::PasswordChanged { user: id }).await?;
@@ -91,10 +98,14 @@ impl Accounts {
 
     /// Replaces the password of a signed-in user, who repeats the current one. Ends all other sessions, and all links that set a password.
     pub(super) async fn change_password(&self, change: PasswordChange, caller: &Caller) -> Result<(), AccountError> {
-        let Parts { db, queue, metrics, .. } = self.parts();
+        let Parts { db, attempts, queue, metrics, .. } = self.parts();
         let (PasswordChange { user, session, current, new }, event) = (change, AuthEvent::PasswordChange);
         check_password(&new, &user.email).map_err(AccountError::Invalid)?;
         let version = self.prove(event, &user, &current, caller).await?;
+        if self.sends_mail() {
+            // Without its mail, a thief could change the password unnoticed; without a limit, changes could flood a stranger's mailbox.
+            attempts.take_mail(&user.email, caller).await.inspect_err(|_| events::request_throttled(metrics, event))?;
+        }
         let hash = self.passwords().hash(Share::Logins, new).await?;
         let mut tx = db.begin().await?;
         store::hold_user(&mut tx, user.id).await?;
@@ -112,8 +123,15 @@ impl Accounts {
         Ok(())
     }
 
-    /// The account of a valid link, and the hash of the link's token. An invalid link counts like a failed login from this network.
-    async fn find_link(&self, event: AuthEvent, token: &str, purpose: Purpose, caller: &Caller) -> Result<(Uuid, TokenHash), AccountError> {
+    /// The account of a valid link, the hash of the link's token, and the attempt, which the caller ends. An invalid link counts like a
+    /// failed login from this network.
+    async fn find_link(
+        &self,
+        event: AuthEvent,
+        token: &str,
+        purpose: Purpose,
+        caller: &Caller,
+    ) -> Result<(Uuid, TokenHash, Attempt), AccountError> {
         let Parts { db, attempts, metrics, .. } = self.parts();
         let begun = attempts.begin_redemption(caller.network).await;
         let attempt = begun.inspect_err(|_| events::request_throttled(metrics, event))?;
@@ -121,12 +139,11 @@ impl Accounts {
             Some(token) => links::find(&mut db.acquire().await?, &token, purpose).await?.map(|user| (user, token)),
             None => None,
         };
-        if found.is_none() {
+        let Some((user, token)) = found else {
             attempt.fail().await;
             events::link_refused(metrics, event);
             return Err(AccountError::InvalidLink);
-        }
-        attempt.end().await;
-        found.ok_or(AccountError::InvalidLink)
+        };
+        Ok((user, token, attempt))
     }
 }

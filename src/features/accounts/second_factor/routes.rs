@@ -52,10 +52,12 @@ async fn set_up(
     Ok(Json(state.accounts.set_up(&current.user, &body.password, &caller).await?))
 }
 
-/// A code of the authenticator.
+/// The repeated password, and a code of the authenticator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Activate {
+    #[schema(schema_with = tried_password)]
+    password: SecretString,
     #[schema(schema_with = CodeText::schema)]
     code: String,
 }
@@ -64,7 +66,7 @@ struct Activate {
 ///
 /// From now on, a sign-in with the password needs a code. A code is valid for 30 seconds, and one step before and after, and works once.
 #[utoipa::path(post, path = "/api/auth/second-factor/activate", tag = "accounts", security(("token" = []), ("cookie" = [])),
-    request_body = Activate, responses((status = 204), (status = 409), (status = 429)))]
+    request_body = Activate, responses((status = 204), (status = 403), (status = 409), (status = 429), (status = 503)))]
 async fn activate(
     State(state): State<AppState>,
     caller: Caller,
@@ -74,7 +76,7 @@ async fn activate(
     let mut fields = Fields::default();
     let code = CodeText::read(&mut fields, "code", &body.code);
     let code = fields.finish(Code::parse(&code)).map_err(ApiError::validation)?;
-    state.accounts.activate(current.user.id, &code, &caller).await?;
+    state.accounts.activate(&current.user, &body.password, &code, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -34,7 +34,8 @@ impl Accounts {
     pub(crate) async fn pending_second_factor(&self, user: &User) -> Result<Option<Pending>, AccountError> {
         let factor = store::find(&mut self.parts().db.acquire().await?, user.id).await?;
         let Some(factor) = factor.filter(|factor| !factor.is_active) else { return Ok(None) };
-        Ok(Some(self.open(user.id, &factor)?.pending(&user.email)))
+        // If no key opens the set-up, the user can only begin another one.
+        Ok(self.open(user.id, &factor).ok().map(|content| content.pending(&user.email)))
     }
 
     /// Begins the set-up of a second factor, for a user who repeats the password. A set-up that was not finished is replaced.
@@ -54,13 +55,16 @@ impl Accounts {
         Ok(content.pending(&user.email))
     }
 
-    /// Activates the second factor with a code of the authenticator. From now on, a sign-in with the password needs a code.
-    pub(super) async fn activate(&self, user: Uuid, code: &Code, caller: &Caller) -> Result<(), AccountError> {
+    /// Activates the second factor with a code of the authenticator, for a user who repeats the password: a stolen session alone must not
+    /// lock the owner out. From now on, a sign-in with the password needs a code.
+    pub(super) async fn activate(&self, user: &User, password: &SecretString, code: &Code, caller: &Caller) -> Result<(), AccountError> {
         let Parts { db, attempts, metrics, .. } = self.parts();
+        let version = self.prove(EVENT, user, password, caller).await?;
         let begun = attempts.begin_redemption(caller.network).await;
         let attempt = begun.inspect_err(|_| events::request_throttled(metrics, EVENT))?;
         let mut tx = db.begin().await?;
-        accounts_store::hold_user(&mut tx, user).await?;
+        self.hold_proven(&mut tx, user, version).await?;
+        let user = user.id;
         let factor = store::lock(&mut tx, user).await?.filter(|factor| !factor.is_active).ok_or(AccountError::NoPendingFactor)?;
         let content = self.open(user, &factor)?;
         let step = match code {
@@ -68,11 +72,11 @@ impl Accounts {
             Code::Recovery(_) => None,
         };
         let Some(step) = step else {
+            drop(tx);
             attempt.fail().await;
             events::code_refused(metrics, EVENT, user);
             return Err(AccountError::WrongCode);
         };
-        attempt.end().await;
         let hashes: Vec<Vec<u8>> = content.recovery_codes.iter().map(|code| hash(user, code)).collect();
         store::insert_codes(&mut tx, user, &hashes).await?;
         let sealed = self.seal(user, &Content { recovery_codes: Vec::new(), ..content })?;
@@ -80,6 +84,7 @@ impl Accounts {
         accounts_store::bump_credentials(&mut tx, user).await?;
         audit::record(&mut tx, user, AuditEvent::SecondFactorOn, caller.network).await?;
         tx.commit().await?;
+        attempt.end().await;
         events::second_factor_changed(metrics, user);
         Ok(())
     }
@@ -97,6 +102,15 @@ impl Accounts {
         audit::record(&mut tx, user.id, AuditEvent::SecondFactorOff, caller.network).await?;
         tx.commit().await?;
         events::second_factor_changed(metrics, user.id);
+        Ok(())
+    }
+
+    /// Removes the second factor of an account whose owner has just proved the address for the first time: somebody else may have set the
+    /// factor up.
+    pub(crate) async fn drop_factor(&self, tx: &mut Conn, user: Uuid, caller: &Caller) -> Result<(), AccountError> {
+        if store::delete(tx, user).await? {
+            audit::record(tx, user, AuditEvent::SecondFactorOff, caller.network).await?;
+        }
         Ok(())
     }
 
