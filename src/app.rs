@@ -41,6 +41,10 @@ use crate::tasks::Tasks;
 use crate::tools::Tools;
 use crate::{router, telemetry};
 
+/// Maximum number of mails that a replica sends at the same time. Mails have workers of their own, so that a mail server that does not
+/// answer delays no other job.
+const MAIL_WORKERS: usize = 2;
+
 /// An error that ends the service or prevents its start.
 pub type AppError = Box<dyn Error + Send + Sync>;
 
@@ -57,6 +61,7 @@ struct Background {
     cache: Cache,
     engine: Engine,
     workers: Workers,
+    mail_workers: Workers,
     fleet: Fleet,
     follower: Follower,
     state: AppState,
@@ -88,7 +93,7 @@ impl App {
         let redis = RedisClient::new(&config, metrics.clone())?;
         let realtime = Realtime::new(&config, redis.clone(), injector.clone(), metrics.clone())?;
         let cache = Cache::new(redis.clone(), db.clone(), &config.redis_key_prefix, metrics.clone());
-        let queue = Queue::default();
+        let (queue, mails) = (Queue::default(), Queue::default());
         // All background work, of the features and of the driver, shares this client. The client uses at most half of the connections, so
         // the other half is left to requests.
         let background = db.for_background();
@@ -101,7 +106,7 @@ impl App {
             realtime: realtime.clone(),
             mailer,
             keys: config.token_keys.as_ref().map(Keyring::parse).transpose()?,
-            queue: queue.clone(),
+            queue: mails.clone(),
             public_url: config.public_url.clone(),
             faults: injector.clone(),
             metrics: metrics.clone(),
@@ -148,8 +153,9 @@ impl App {
             metrics: metrics.clone(),
         });
         let deletion = deletion_of(&db, &accounts, &oauth, &projects, &environments);
-        let handlers = [accounts.handlers(), environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
+        let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
+        let mail_workers = Workers::new(mails, db.clone(), MAIL_WORKERS, accounts.handlers(), metrics.clone());
         let required: Vec<_> = config.readiness_requires.iter().map(|requirement| requirement.dependency()).collect();
         let health = Health::new(engine.name(), &required, metrics.clone());
         let visits = Visits::new(config.beacons_per_minute, metrics.clone());
@@ -178,7 +184,7 @@ impl App {
             tools,
         });
         let router = router::build(interface, state.clone())?;
-        Ok(Self { listener, router, background: Background { redis, cache, engine, workers, fleet, follower, state } })
+        Ok(Self { listener, router, background: Background { redis, cache, engine, workers, mail_workers, fleet, follower, state } })
     }
 
     /// The address on which the service listens. For port 0, it contains the port that the operating system chose.
@@ -262,7 +268,7 @@ impl App {
 impl Background {
     /// Starts the tasks that run until the replica shuts down.
     fn spawn_tasks(&self) -> Tasks {
-        let Self { redis, cache, engine, workers, fleet, follower, state } = self;
+        let Self { redis, cache, engine, workers, mail_workers, fleet, follower, state } = self;
         let Parts { metrics, exporter, db, realtime, health, accounts, projects, environments, faults, heartbeat, .. } = &**state;
         let mut tasks = Tasks::new(metrics.clone());
         tasks.spawn("metrics upkeep", exporter.clone().upkeep());
@@ -283,6 +289,7 @@ impl Background {
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine.clone(), health.clone()));
         tasks.spawn("jobs", after_migration(health, workers.clone().work()));
+        tasks.spawn("mails", after_migration(health, mail_workers.clone().work()));
         if let Some(faults) = faults {
             tracing::warn!("fault injection is enabled");
             tasks.spawn("fault injection", after_migration(health, faults.clone().watch()));
@@ -293,7 +300,7 @@ impl Background {
 
     /// Shuts the replica down in the order that [`shutdown`](crate::shutdown) describes. `server` is `None` if it has already ended.
     async fn shut_down(&self, server: Option<JoinHandle<bool>>, stop_accepting: &CancellationToken, tasks: Tasks) {
-        let Self { cache, workers, fleet, follower, state, .. } = self;
+        let Self { cache, workers, mail_workers, fleet, follower, state, .. } = self;
         let Parts { config, db, realtime, health, .. } = &**state;
         health.drain();
         fleet.resign().await;
@@ -307,7 +314,8 @@ impl Background {
         };
         // These steps run at the same time for two reasons: a Socket.IO long poll is a request that ends only when its client is
         // disconnected, and the time limits of requests and of jobs must not add up.
-        let (finished, (), ()) = tokio::join!(last_requests, realtime.drain(config.socket_drain), workers.leave(config.drain_timeout));
+        let jobs = async { tokio::join!(workers.leave(config.drain_timeout), mail_workers.leave(config.drain_timeout)) };
+        let (finished, (), _) = tokio::join!(last_requests, realtime.drain(config.socket_drain), jobs);
         follower.leave().await;
         tasks.end().await;
         cache.leave().await;

@@ -38,6 +38,8 @@ const fn name(event: AuditEvent) -> &'static str {
         AuditEvent::SignIn => "Signed in with the password",
         AuditEvent::SignInFailed => "Wrong password or code at a sign-in",
         AuditEvent::PlatformSignIn => "Signed in through a platform",
+        AuditEvent::PlatformLinked => "Account of a platform linked",
+        AuditEvent::PlatformUnlinked => "Account of a platform unlinked",
         AuditEvent::AddressConfirmed => "Address confirmed",
         AuditEvent::PasswordReset => "Password reset by mail",
         AuditEvent::PasswordChanged => "Password changed",

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::users::PASSWORD;
-use crate::support::{Answer, Ask, MailServer, Stores, TestApp, User, eventually, when};
+use crate::support::{Answer, Ask, Browser, MailServer, Platforms, Stores, TestApp, User, eventually, when};
 
 async fn login_from(app: &TestApp, forwarded: &str, email: &str, password: &str) -> Answer {
     let body = json!({ "email": email, "password": password });
@@ -51,6 +51,18 @@ async fn changes_of_credentials_are_listed() {
     app.post("/api/auth/password-resets/redeem").json(&body).answer().await.expect(204);
     let again = User { token: app.token(&ada.email).await, ..ada };
     assert_eq!(events(&app, &again).await, ["sign_in", "password_reset", "password_changed", "address_confirmed", "sign_in"]);
+}
+
+#[tokio::test]
+async fn links_to_platforms_are_listed() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let ada = app.user("ada").await;
+    let mut browser = Browser::of(&ada.token);
+    browser.visit(&app, "github", "ada").await.expect(303);
+    let account = browser.account_path(&app, "github").await;
+    browser.send(&app, Method::DELETE, &account).await.expect(204);
+    assert_eq!(events(&app, &ada).await, ["platform_unlinked", "platform_linked", "sign_in"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use vitrine::metrics::labels::MailTemplate;
 
 use crate::support::app::through;
-use crate::support::{Ask, MailServer, Mode, Proxy, TestApp, eventually, when};
+use crate::support::{Ask, MailServer, Mode, Proxy, Studio, TestApp, eventually, when};
 
 const WAITING: &str = "SELECT count(*) FROM jobs WHERE kind = 'account_mail' AND died_at IS NULL AND last_error IS NOT NULL";
 
@@ -49,6 +49,18 @@ async fn while_the_mail_server_is_unavailable_accounts_work_and_mails_wait() {
     app.stores.execute("UPDATE jobs SET run_at = now() WHERE kind = 'account_mail'").await;
     assert_eq!(server.next().await.to, ada.email);
     until_no_job_is_left(&app).await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_does_not_answer_delays_no_other_job() {
+    let server = MailServer::start().await;
+    let proxy = Proxy::before(&server.url(), Mode::Hang).await;
+    let app = TestApp::with(&[&through("smtp-url", &server.url(), proxy.address), "--job-workers=1"]).await;
+    let studio = Studio::open(&app).await;
+    let leased = "SELECT count(*) FROM jobs WHERE kind = 'account_mail' AND lease_until IS NOT NULL";
+    eventually("the mail is being sent", async || when(app.stores.count(leased).await == 1)).await;
+    studio.environment("web").await;
+    assert_eq!(app.stores.count(leased).await, 1);
 }
 
 #[tokio::test]

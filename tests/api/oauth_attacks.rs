@@ -97,6 +97,19 @@ async fn a_callback_with_a_forged_changed_or_foreign_cookie_is_refused() {
 }
 
 #[tokio::test]
+async fn a_session_that_ends_during_a_link_links_nothing() {
+    let scene = Scene::new().await;
+    let app = &scene.app;
+    let user = app.user("grace").await;
+    let mut thief = Browser::of(&user.token);
+    let back = thief.until_back(app, "github", "mallory").await;
+    // Ends the session without removing it from the cache, as if the request had been authenticated just before.
+    app.me(&user.token).await.expect(200);
+    app.stores.execute("DELETE FROM auth_sessions").await;
+    scene.refuses("github", 401, "invalid_token", false, async || thief.get(app, &back).await).await;
+}
+
+#[tokio::test]
 async fn a_state_is_accepted_once_even_in_ten_concurrent_callbacks() {
     let scene = Scene::new().await;
     let app = &scene.app;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::users::PASSWORD;
-use crate::support::{Answer, Ask, MailServer, TestApp, User, eventually, when};
+use crate::support::{Answer, Ask, Browser, MailServer, Platforms, TestApp, User, eventually, when};
 
 const NEW: &str = "an entirely new pass phrase";
 const PAGE: &str = "/password-reset";
@@ -171,6 +171,26 @@ async fn the_first_proof_of_an_address_removes_the_factor_of_whoever_registered_
     set_up(login["token"].as_str().unwrap(), NEW).await;
     redeem(&app, &link(&server, &app, &ada).await, PASSWORD).await.expect(204);
     assert_eq!(factors().await, 1);
+}
+
+#[tokio::test]
+async fn the_first_proof_of_an_address_unlinks_the_accounts_of_whoever_registered_it() {
+    let (platforms, server) = (Platforms::start().await, MailServer::start().await);
+    let [file, keys] = platforms.arguments();
+    let app = TestApp::with(&[&server.argument(), &file, &keys]).await;
+    let ada = app.user("ada").await;
+    server.next().await;
+    let mut stranger = Browser::of(&ada.token);
+    stranger.visit(&app, "github", "mallory").await.expect(303);
+    redeem(&app, &link(&server, &app, &ada).await, NEW).await.expect(204);
+    server.next().await;
+    assert_eq!(app.stores.count("SELECT count(*) FROM social_accounts").await, 0);
+    eventually("the platform has received the revocation", async || when(platforms.count("github", "revocations").await > 0)).await;
+    // The owner of a confirmed address keeps the linked accounts.
+    let mut owner = Browser::of(&app.login(&ada.email, NEW).await.expect(200).json()["token"].as_str().unwrap().to_owned());
+    owner.visit(&app, "github", "ada").await.expect(303);
+    redeem(&app, &link(&server, &app, &ada).await, PASSWORD).await.expect(204);
+    assert_eq!(app.stores.count("SELECT count(*) FROM social_accounts").await, 1);
 }
 
 #[tokio::test]

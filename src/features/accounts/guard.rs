@@ -10,7 +10,7 @@ use axum_extra::headers::{Authorization, HeaderMapExt};
 use uuid::Uuid;
 
 use super::limits::Caller;
-use super::model::{Token, TokenHash, User};
+use super::model::{SignedInClient, Token, TokenHash, User};
 use crate::cache::Lookup;
 use crate::config::Config;
 use crate::http::address::ClientNetwork;
@@ -60,6 +60,12 @@ fn token(config: &Config, headers: &HeaderMap) -> Option<String> {
 }
 
 impl CurrentUser {
+    /// The identifiers of the account and of the session.
+    #[must_use]
+    pub fn client(&self) -> SignedInClient {
+        SignedInClient { user: self.user.id, session: self.session }
+    }
+
     /// Authenticates the request and looks up the entry `id` of `cache`, in one round trip to Redis instead of two.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! - Login attempts are limited for each account and for each network, before the password is verified. Devices and networks that have
 //!   signed in to the account before are limited separately from strangers. Registrations are limited for each network.
 //! - A reset of the password ends all sessions, a change all others. A sign-in that began before creates no session afterwards.
+//! - The first proof of an address removes the second factor and the linked accounts, which a stranger may have added.
 //! - A request for a reset gets the same response after the same work, whether or not an account has the address: a job looks it up.
 //! - An account works before its address is confirmed. The owner sees that it is not, and can request the mail again.
 
@@ -33,11 +34,12 @@ mod store;
 use std::sync::Arc;
 
 pub use audit::{AuditEntry, AuditEvent};
+pub use credentials::OtherSignIns;
 pub use guard::{CurrentUser, MaybeUser, admit};
 pub use limits::{AccountLimits, Caller};
 pub(crate) use model::SessionEntry;
 pub(crate) use model::tried_password;
-pub use model::{Role, SignedIn, User, Vouched};
+pub use model::{Role, SignedIn, SignedInClient, User, Vouched};
 pub use routes::{ended_cookie, known_device, routes, session_cookie};
 pub use second_factor::{Overview, Pending};
 pub use service::{AccountError, Accounts, Parts};

@@ -252,6 +252,15 @@ pub struct SessionEntry {
     pub expires_at: OffsetDateTime,
 }
 
+/// The account and the session that authenticated a request.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedInClient {
+    /// Identifier of the account.
+    pub user: Uuid,
+    /// Identifier of the session.
+    pub session: Uuid,
+}
+
 /// A successful sign-in and its new session.
 pub struct SignedIn {
     /// To be sent to the client only.

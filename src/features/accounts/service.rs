@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::limits::{AccountLimits, Caller};
 use super::mails::Mail;
-use super::model::{NewUser, Session, SignedIn, Token, TokenHash, User, Vouched};
+use super::model::{NewUser, Session, SignedIn, SignedInClient, Token, TokenHash, User, Vouched};
 use super::password::{PasswordError, Passwords, Share, Verdict};
 use super::{events, store};
 use crate::cache::throttle::Throttled;
@@ -252,6 +252,17 @@ impl Accounts {
     /// `InvalidToken` when the account no longer exists.
     pub async fn lock(&self, conn: &mut Conn, user: Uuid) -> Result<bool, AccountError> {
         store::lock_user(conn, user).await?.ok_or(AccountError::InvalidToken)
+    }
+
+    /// As [`Self::lock`], and requires that the session of the request still exists: a reset or change of the password may have ended it
+    /// since the request was authenticated.
+    ///
+    /// # Errors
+    /// `InvalidToken` when the session has ended.
+    pub async fn lock_signed_in(&self, conn: &mut Conn, client: SignedInClient) -> Result<bool, AccountError> {
+        let has_password = self.lock(conn, client.user).await?;
+        let is_signed_in = store::has_session(conn, client.user, client.session).await?;
+        if is_signed_in { Ok(has_password) } else { Err(AccountError::InvalidToken) }
     }
 
     /// Loads an account, within the caller's transaction.

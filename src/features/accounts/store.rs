@@ -66,6 +66,12 @@ pub async fn lock_user(conn: &mut Conn, id: Uuid) -> Result<Option<bool>, StoreE
     Ok(conn.optional(Query::SelectUsers, select).await?.map(|row| row.has_password))
 }
 
+/// Whether the session exists. It may have expired.
+pub async fn has_session(conn: &mut Conn, user: Uuid, session: Uuid) -> Result<bool, StoreError> {
+    let select = sqlx::query!("SELECT id FROM auth_sessions WHERE id = $1 AND user_id = $2", session, user);
+    Ok(conn.optional(Query::SelectAuthSessions, select).await?.is_some())
+}
+
 pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, StoreError> {
     let select = sqlx::query_as!(
         UserRow,

@@ -46,8 +46,8 @@ struct DeleteAccount {
 /// Delete the account and everything that belongs to it
 ///
 /// Deletes its projects with their environments and posts, its memberships, linked accounts, sessions and events. Refused while an
-/// environment of its projects runs. For 90 days, the audit keeps only that an account was deleted, without address, name or network. Posts
-/// stay on the platforms. An account without a password gets one by a reset first.
+/// environment of its projects runs. For 90 days, a record remains that an account was deleted, without address, name or network. Published
+/// posts stay on the platforms. An account without a password gets one by a reset first.
 #[utoipa::path(post, path = "/api/auth/me/delete", tag = "accounts", security(("token" = []), ("cookie" = [])),
     request_body = DeleteAccount, responses((status = 204), (status = 403), (status = 409), (status = 429), (status = 503)))]
 async fn delete(

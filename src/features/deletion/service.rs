@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::db::{Db, StoreError};
-use crate::features::accounts::{AccountError, Accounts, Caller, User};
+use crate::features::accounts::{AccountError, Accounts, Caller, OtherSignIns, User};
 use crate::features::environments::{EnvironmentError, Environments};
 use crate::features::oauth::Oauth;
 use crate::features::projects::{ProjectError, Projects};
@@ -56,10 +56,10 @@ impl Deletion {
         let departure = projects.lock_all(&mut tx, user.id).await?;
         environments.depart(&mut tx, user.id).await?;
         accounts.hold_proven(&mut tx, user, version).await?;
-        oauth.unlink_all(&mut tx, user.id).await?;
+        oauth.end_all(&mut tx, user.id).await?;
         let departed = projects.depart(&mut tx, user.id, departure).await?;
         accounts.delete(tx, user.id).await?;
-        oauth.wake();
+        oauth.ended();
         departed.finish(user.id).await;
         Ok(())
     }

@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::error::ProviderError;
+use super::error::{OauthError, ProviderError};
 use super::model::{Account, Status, Tokens};
-use super::service::{Inner, Oauth, OauthError};
+use super::service::{Inner, Oauth};
 use super::store::{self, StoredTokens};
 use super::{events, jobs};
 use crate::db::StoreError;

@@ -1,17 +1,17 @@
-//! The linked accounts of an account that is being deleted.
+//! The end of all linked accounts of an account: when it is deleted, and when its owner proves the address for the first time.
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::service::Oauth;
 use super::{jobs, store};
 use crate::db::{Conn, StoreError};
+use crate::features::accounts::OtherSignIns;
 
-impl Oauth {
-    /// Deletes the linked accounts, and enqueues the revocation of their tokens. Call [`Self::wake`] after the commit.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn unlink_all(&self, tx: &mut Conn, user: Uuid) -> Result<(), StoreError> {
+#[async_trait]
+impl OtherSignIns for Oauth {
+    /// Deletes the linked accounts, and enqueues the revocation of their tokens.
+    async fn end_all(&self, tx: &mut Conn, user: Uuid) -> Result<(), StoreError> {
         for (platform, tokens) in store::delete_of_user(tx, user).await? {
             self.0.queue.enqueue(tx, &jobs::revocation(platform, &tokens)).await?;
         }
@@ -19,7 +19,7 @@ impl Oauth {
     }
 
     /// Wakes the workers that revoke tokens.
-    pub fn wake(&self) {
+    fn ended(&self) {
         self.0.queue.wake();
     }
 }

@@ -1,7 +1,10 @@
-//! Errors of a platform's authorization server. `routes` maps them to responses.
+//! Errors of sign-ins and links, and of a platform's authorization server. `routes` maps them to responses.
 
 use std::time::Duration;
 
+use super::flow::StateError;
+use crate::db::StoreError;
+use crate::features::accounts::AccountError;
 use crate::platforms::CallError;
 use crate::platforms::api::ApiFailure;
 
@@ -64,6 +67,69 @@ impl From<ApiFailure> for ProviderError {
             ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => Self::Unavailable { reason, after: None },
             // The token was issued a moment ago, so the user is not the cause.
             ApiFailure::Unauthorised | ApiFailure::Refused(_) => Self::ClientRefused(reason),
+        }
+    }
+}
+
+/// Why a sign-in or a change of a linked account failed.
+#[derive(Debug, thiserror::Error)]
+pub enum OauthError {
+    #[error("the platform is not configured")]
+    NoSuchPlatform,
+    #[error("there is no such account")]
+    NoSuchAccount,
+    #[error("the platform supports linking accounts, not signing in")]
+    LinkOnly,
+    #[error("the return path is not a path of this service")]
+    ReturnTo,
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("access was denied on the platform: {0}")]
+    Denied(&'static str),
+    #[error("the user who started the link is not signed in")]
+    SignedInAsOther,
+    #[error("the identity is linked to another user")]
+    IdentityTaken,
+    #[error("the user has already linked another identity of this platform")]
+    PlatformTaken,
+    #[error("the platform did not provide a verified e-mail address")]
+    EmailUnverified,
+    #[error("the user would have no way to sign in")]
+    LastSignIn,
+    #[error("the platform issued no refresh token")]
+    RefreshUnsupported,
+    #[error("another refresh is in progress")]
+    RefreshInProgress,
+    #[error("the account must be linked again")]
+    LinkExpired,
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OauthError {
+    /// Whether the user failed to prove an identity. False for failures of the service or of the platform, and for mistakes in a request.
+    pub(super) fn is_authentication_failure(&self) -> bool {
+        match self {
+            Self::State(_) | Self::Denied(_) | Self::EmailUnverified | Self::IdentityTaken | Self::Account(AccountError::EmailTaken) => {
+                true
+            }
+            Self::Provider(error) => matches!(error, ProviderError::GrantRefused | ProviderError::Distrusted(_)),
+            Self::NoSuchPlatform
+            | Self::NoSuchAccount
+            | Self::LinkOnly
+            | Self::ReturnTo
+            | Self::SignedInAsOther
+            | Self::PlatformTaken
+            | Self::LastSignIn
+            | Self::RefreshUnsupported
+            | Self::RefreshInProgress
+            | Self::LinkExpired
+            | Self::Account(_)
+            | Self::Store(_) => false,
         }
     }
 }

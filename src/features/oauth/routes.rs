@@ -14,10 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::error::{Distrust, ProviderError};
+use super::error::{Distrust, OauthError, ProviderError};
 use super::flow::StateError;
 use super::model::{Account, ReturnTo, Status};
-use super::service::{Answer, OauthError};
+use super::service::Answer;
 use crate::config::Config;
 use crate::domain::Platform;
 use crate::features::accounts::{AccountError, Caller, CurrentUser, MaybeUser, known_device, session_cookie};
@@ -167,11 +167,11 @@ async fn callback(
     ApiPath(platform): ApiPath<Platform>,
     ApiQuery(CallbackQuery { state: flow, code, iss, error }): ApiQuery<CallbackQuery>,
 ) -> Response {
-    let user = current.map(|current| current.user.id);
+    let client = current.map(|current| current.client());
     let name = cookie::name(&state.config, &flow_cookie_name(platform));
     let cookie = jar.get(&name).map(|cookie| cookie.value().to_owned());
     let answer = Answer { state: flow, code, issuer: iss, error };
-    let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user, &caller).await;
+    let returned = state.oauth.finish(platform, cookie.as_deref(), answer, client, &caller).await;
     // Keep the flow's cookie if the callback belongs to another tab's flow or was throttled, or if the database failed.
     let is_usable = matches!(
         returned,
@@ -256,7 +256,12 @@ async fn refresh(State(state): State<AppState>, current: CurrentUser, ApiPath(id
 /// Unlink an account; its tokens are revoked at the platform
 #[utoipa::path(delete, path = "/api/accounts/{id}", tag = "oauth", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 204), (status = 409)))]
-async fn unlink(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
-    state.oauth.unlink(current.user.id, id).await?;
+async fn unlink(
+    State(state): State<AppState>,
+    caller: Caller,
+    current: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    state.oauth.unlink(current.client(), id, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 use uuid::Uuid;
 
-use super::error::{Distrust, ProviderError};
+use super::error::{Distrust, OauthError, ProviderError};
 use super::flow::{Flow, StateError};
 use super::model::{Account, Identified, ReturnTo, Tokens};
 use super::provider::Providers;
@@ -16,51 +16,12 @@ use super::{events, jobs, store};
 use crate::config::Config;
 use crate::db::{Conn, Db, StoreError};
 use crate::domain::Platform;
-use crate::features::accounts::{AccountError, Accounts, Caller, SignedIn, Vouched};
+use crate::features::accounts::{Accounts, AuditEvent, Caller, SignedIn, SignedInClient, Vouched};
 use crate::jobs::Queue;
 use crate::metrics::Metrics;
 use crate::platforms::api::Identity;
 use crate::platforms::{Platforms, Settings};
 use crate::sealing::{InvalidKeys, Keyring};
-
-/// Why a sign-in or a change of a linked account failed.
-#[derive(Debug, thiserror::Error)]
-pub enum OauthError {
-    #[error("the platform is not configured")]
-    NoSuchPlatform,
-    #[error("there is no such account")]
-    NoSuchAccount,
-    #[error("the platform supports linking accounts, not signing in")]
-    LinkOnly,
-    #[error("the return path is not a path of this service")]
-    ReturnTo,
-    #[error(transparent)]
-    State(#[from] StateError),
-    #[error("access was denied on the platform: {0}")]
-    Denied(&'static str),
-    #[error("the user who started the link is not signed in")]
-    SignedInAsOther,
-    #[error("the identity is linked to another user")]
-    IdentityTaken,
-    #[error("the user has already linked another identity of this platform")]
-    PlatformTaken,
-    #[error("the platform did not provide a verified e-mail address")]
-    EmailUnverified,
-    #[error("the user would have no way to sign in")]
-    LastSignIn,
-    #[error("the platform issued no refresh token")]
-    RefreshUnsupported,
-    #[error("another refresh is in progress")]
-    RefreshInProgress,
-    #[error("the account must be linked again")]
-    LinkExpired,
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    #[error(transparent)]
-    Account(#[from] AccountError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The service; cheap to clone.
 #[derive(Clone)]
@@ -193,13 +154,13 @@ impl Oauth {
         Ok(Started { location, cookie: flow.seal(vault.keys()) })
     }
 
-    /// Finishes a flow of [`Self::start`]. `cookie` is the flow's cookie from the browser, and `user` is that browser's signed-in user.
+    /// Finishes a flow of [`Self::start`]. `cookie` is the flow's cookie from the browser, and `client` is that browser's signed-in user.
     pub(super) async fn finish(
         &self,
         platform: Platform,
         cookie: Option<&str>,
         answer: Answer,
-        user: Option<Uuid>,
+        client: Option<SignedInClient>,
         caller: &Caller,
     ) -> Result<Returned, OauthError> {
         let Inner { accounts, vault, metrics, .. } = &*self.0;
@@ -208,7 +169,7 @@ impl Oauth {
         let flow = Flow::open(vault.keys(), platform, cookie, answer.state.as_deref());
         let is_link = flow.as_ref().is_ok_and(|flow| flow.link.is_some());
         let returned = match flow {
-            Ok(flow) => self.complete(settings, flow, answer, user, caller).await,
+            Ok(flow) => self.complete(settings, flow, answer, client, caller).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &returned {
@@ -225,16 +186,18 @@ impl Oauth {
         settings: &Settings,
         flow: Flow,
         answer: Answer,
-        user: Option<Uuid>,
+        client: Option<SignedInClient>,
         caller: &Caller,
     ) -> Result<Returned, OauthError> {
         let Inner { db, providers, .. } = &*self.0;
         if !store::note_callback(&mut db.acquire().await?, &flow.state_hash(), flow.expires_at).await? {
             return Err(StateError::Used.into());
         }
-        if flow.link.is_some() && flow.link != user {
-            return Err(OauthError::SignedInAsOther);
-        }
+        let client = match (flow.link, client) {
+            (None, _) => None,
+            (Some(user), Some(client)) if client.user == user => Some(client),
+            (Some(_), _) => return Err(OauthError::SignedInAsOther),
+        };
         let deadline = self.deadline();
         providers.check_issuer(settings, answer.issuer.as_deref(), deadline).await?;
         if let Some(error) = &answer.error {
@@ -244,9 +207,9 @@ impl Oauth {
         let (tokens, identity) = providers.exchange(settings, code, flow.verifier, &flow.nonce, deadline).await?;
         let identified = Identified::new(settings.platform, settings.issuer(), &identity.subject, &identity.handle)
             .ok_or(ProviderError::Distrusted(Distrust::Invalid))?;
-        let signed_in = match flow.link {
-            Some(user) => {
-                self.link(user, &identified, &tokens).await?;
+        let signed_in = match client {
+            Some(client) => {
+                self.link(client, &identified, &tokens, caller).await?;
                 None
             }
             None => Some(self.sign_in(&identified, &identity, &tokens, caller).await?),
@@ -254,15 +217,16 @@ impl Oauth {
         Ok(Returned { return_to: flow.return_to, signed_in })
     }
 
-    async fn link(&self, user: Uuid, identified: &Identified, tokens: &Tokens) -> Result<(), OauthError> {
-        let Inner { db, accounts, metrics, .. } = &*self.0;
+    async fn link(&self, client: SignedInClient, identified: &Identified, tokens: &Tokens, caller: &Caller) -> Result<(), OauthError> {
+        let (Inner { db, accounts, metrics, .. }, user) = (&*self.0, client.user);
         let mut tx = db.begin().await?;
-        accounts.lock(&mut tx, user).await?;
+        accounts.lock_signed_in(&mut tx, client).await?;
         let account = match store::lock_identity(&mut tx, identified).await? {
             Some(account) if account.user_id == user => self.renew_link(&mut tx, &account, identified, tokens).await?,
             Some(_) => return Err(OauthError::IdentityTaken),
             None => self.insert(&mut tx, user, identified, tokens).await?,
         };
+        accounts.record(&mut tx, user, AuditEvent::PlatformLinked, caller).await?;
         tx.commit().await?;
         events::linked(metrics, identified.platform, user, account);
         Ok(())
@@ -327,10 +291,10 @@ impl Oauth {
 
     /// Unlinks an account. Fails if the user would then have no password and no linked account for signing in. A job revokes the account's
     /// tokens at the platform.
-    pub(super) async fn unlink(&self, user: Uuid, id: Uuid) -> Result<(), OauthError> {
-        let Inner { db, accounts, queue, .. } = &*self.0;
+    pub(super) async fn unlink(&self, client: SignedInClient, id: Uuid, caller: &Caller) -> Result<(), OauthError> {
+        let (Inner { db, accounts, queue, .. }, user) = (&*self.0, client.user);
         let mut tx = db.begin().await?;
-        let has_password = accounts.lock(&mut tx, user).await?;
+        let has_password = accounts.lock_signed_in(&mut tx, client).await?;
         let linked = store::of_user(&mut tx, user).await?;
         let account = linked.iter().find(|account| account.id == id).ok_or(OauthError::NoSuchAccount)?;
         let can_sign_in = |account: &Account| self.platforms().get(account.platform).is_some_and(|settings| settings.sign_in);
@@ -338,6 +302,7 @@ impl Oauth {
             return Err(OauthError::LastSignIn);
         }
         let sealed_tokens = store::delete(&mut tx, id).await?.ok_or(OauthError::NoSuchAccount)?;
+        accounts.record(&mut tx, user, AuditEvent::PlatformUnlinked, caller).await?;
         queue.enqueue(&mut tx, &jobs::revocation(account.platform, &sealed_tokens)).await?;
         tx.commit().await?;
         queue.wake();
@@ -358,30 +323,6 @@ impl Oauth {
             events::resealed(count);
         }
         Ok(())
-    }
-}
-
-impl OauthError {
-    /// Whether the user failed to prove an identity. False for failures of the service or of the platform, and for mistakes in a request.
-    fn is_authentication_failure(&self) -> bool {
-        match self {
-            Self::State(_) | Self::Denied(_) | Self::EmailUnverified | Self::IdentityTaken | Self::Account(AccountError::EmailTaken) => {
-                true
-            }
-            Self::Provider(error) => matches!(error, ProviderError::GrantRefused | ProviderError::Distrusted(_)),
-            Self::NoSuchPlatform
-            | Self::NoSuchAccount
-            | Self::LinkOnly
-            | Self::ReturnTo
-            | Self::SignedInAsOther
-            | Self::PlatformTaken
-            | Self::LastSignIn
-            | Self::RefreshUnsupported
-            | Self::RefreshInProgress
-            | Self::LinkExpired
-            | Self::Account(_)
-            | Self::Store(_) => false,
-        }
     }
 }
 

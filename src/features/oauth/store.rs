@@ -153,8 +153,7 @@ pub async fn find_id(conn: &mut Conn, user: Uuid, platform: Platform) -> Result<
     Ok(conn.optional(Query::SelectSocialAccounts, select).await?.map(|row| row.id))
 }
 
-/// Deletes an account; returns its tokens.
-/// Deletes the linked accounts of a user.
+/// Deletes the linked accounts of a user; returns their tokens.
 pub async fn delete_of_user(conn: &mut Conn, user: Uuid) -> Result<Vec<(Platform, StoredTokens)>, StoreError> {
     let delete = sqlx::query!("DELETE FROM social_accounts WHERE user_id = $1 RETURNING id, platform, access_token, refresh_token", user);
     let rows = conn.all(Query::DeleteSocialAccounts, delete).await?.into_iter();
@@ -165,6 +164,7 @@ pub async fn delete_of_user(conn: &mut Conn, user: Uuid) -> Result<Vec<(Platform
     deleted.collect()
 }
 
+/// Deletes an account; returns its tokens.
 pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<Option<StoredTokens>, StoreError> {
     let delete = sqlx::query!("DELETE FROM social_accounts WHERE id = $1 RETURNING access_token, refresh_token", id);
     let deleted = conn.optional(Query::DeleteSocialAccounts, delete).await?;

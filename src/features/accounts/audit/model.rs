@@ -15,6 +15,10 @@ pub enum AuditEvent {
     SignInFailed,
     /// A sign-in through a platform.
     PlatformSignIn,
+    /// An account of a platform was linked.
+    PlatformLinked,
+    /// An account of a platform was unlinked.
+    PlatformUnlinked,
     /// The address was confirmed.
     AddressConfirmed,
     /// The link of a mail was used to set a new password.
@@ -32,10 +36,12 @@ pub enum AuditEvent {
 }
 
 impl AuditEvent {
-    const MEMBERS: [Self; 10] = [
+    const MEMBERS: [Self; 12] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::PlatformSignIn,
+        Self::PlatformLinked,
+        Self::PlatformUnlinked,
         Self::AddressConfirmed,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -52,6 +58,8 @@ impl AuditEvent {
             Self::SignIn => "sign_in",
             Self::SignInFailed => "sign_in_failed",
             Self::PlatformSignIn => "platform_sign_in",
+            Self::PlatformLinked => "platform_linked",
+            Self::PlatformUnlinked => "platform_unlinked",
             Self::AddressConfirmed => "address_confirmed",
             Self::PasswordReset => "password_reset",
             Self::PasswordChanged => "password_changed",

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use uuid::Uuid;
 
+use super::super::limits::Caller;
 use super::super::service::{AccountError, Accounts};
 use super::model::{AuditEntry, AuditEvent};
 use super::store;
@@ -35,6 +36,14 @@ pub fn record_failure(db: Db, user: Uuid, network: IpNet) {
 }
 
 impl Accounts {
+    /// Records an event of another feature in the transaction of its effect.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record(&self, tx: &mut Conn, user: Uuid, event: AuditEvent, caller: &Caller) -> Result<(), StoreError> {
+        record(tx, user, event, caller.network).await
+    }
+
     /// One page of an account's events, newest first.
     pub(crate) async fn events(&self, user: Uuid, page: PageRequest) -> Result<Vec<AuditEntry>, AccountError> {
         Ok(store::list(&mut self.parts().db.acquire().await?, user, page).await?)

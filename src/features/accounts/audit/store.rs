@@ -23,9 +23,10 @@ impl TryFrom<Row> for AuditEntry {
     }
 }
 
+/// Has no effect if the account no longer exists: a failed sign-in is recorded after its response, perhaps after the deletion.
 pub async fn insert(conn: &mut Conn, user: Uuid, event: AuditEvent, network: Option<&str>) -> Result<(), StoreError> {
     let insert = sqlx::query!(
-        "INSERT INTO audit_events (id, user_id, event, network) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO audit_events (id, user_id, event, network) SELECT $1, id, $3, $4 FROM users WHERE id = $2 FOR KEY SHARE",
         Uuid::now_v7(),
         user,
         event.name(),

@@ -27,7 +27,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(change_password))
 }
 
-/// Send the mail that confirms the account's address again
+/// Send another mail with a link that confirms the account's address
 ///
 /// The first mail is sent at the registration. If the address is confirmed already, no mail is sent.
 #[utoipa::path(post, path = "/api/auth/confirmations", tag = "accounts", security(("token" = []), ("cookie" = [])),
@@ -94,11 +94,12 @@ struct Reset {
 
 /// Set a new password with the link of a mail
 ///
-/// Ends every session of the account, and confirms its address.
+/// Ends every session of the account, and confirms its address. If the address was not confirmed before, also removes the second factor
+/// and the linked accounts, because a stranger may have added them.
 #[utoipa::path(post, path = "/api/auth/password-resets/redeem", tag = "accounts", request_body = Reset,
     responses((status = 204), (status = 400), (status = 429), (status = 503)))]
 async fn reset(State(state): State<AppState>, caller: Caller, ApiJson(body): ApiJson<Reset>) -> Result<StatusCode, ApiError> {
-    state.accounts.reset_password(&read_token(&body.token)?, body.password, &caller).await?;
+    state.accounts.reset_password(&read_token(&body.token)?, body.password, &state.oauth, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,5 +1,6 @@
 //! The rules of the links in mails, and of new passwords.
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -12,6 +13,7 @@ use super::super::password::Share;
 use super::super::service::{AccountError, Accounts, Parts};
 use super::super::{events, store};
 use crate::cache::throttle::Attempt;
+use crate::db::{Conn, StoreError};
 use crate::metrics::labels::AuthEvent;
 
 /// A change of the password of a signed-in user.
@@ -21,6 +23,16 @@ pub(super) struct PasswordChange {
     pub session: Uuid,
     pub current: SecretString,
     pub new: SecretString,
+}
+
+/// The ways to sign in that another feature stores.
+#[async_trait]
+pub trait OtherSignIns: Sync {
+    /// Ends those of an account, within the caller's transaction.
+    async fn end_all(&self, tx: &mut Conn, user: Uuid) -> Result<(), StoreError>;
+
+    /// Completes the end after the commit.
+    fn ended(&self);
 }
 
 impl Accounts {
@@ -66,8 +78,15 @@ impl Accounts {
         self.request_mail(AuthEvent::PasswordResetRequest, &email.clone(), &Mail::PasswordReset { email }, caller).await
     }
 
-    /// Sets a new password for the account to which the link was sent, and ends all of its sessions. The link also proves the address.
-    pub(super) async fn reset_password(&self, token: &str, password: SecretString, caller: &Caller) -> Result<(), AccountError> {
+    /// Sets a new password for the account to which the link was sent, and ends all of its sessions. The link also proves the address. If
+    /// this is the first proof, somebody else may have created the account: every other way to sign in ends.
+    pub(super) async fn reset_password(
+        &self,
+        token: &str,
+        password: SecretString,
+        others: &dyn OtherSignIns,
+        caller: &Caller,
+    ) -> Result<(), AccountError> {
         let Parts { db, queue, metrics, .. } = self.parts();
         let (event, purpose) = (AuthEvent::PasswordReset, Purpose::PasswordReset);
         let (id, token, attempt) = self.find_link(event, token, purpose, caller).await?;
@@ -86,12 +105,14 @@ impl Accounts {
         if !user.email_confirmed {
             store::set_confirmed(&mut tx, id).await?;
             self.drop_factor(&mut tx, id, caller).await?;
+            others.end_all(&mut tx, id).await?;
         }
         let ended = store::delete_sessions(&mut tx, id, None).await?;
         audit::record(&mut tx, id, AuditEvent::PasswordReset, caller.network).await?;
         self.enqueue(&mut tx, &Mail::PasswordChanged { user: id }).await?;
         self.forget(tx, id, &ended).await?;
         queue.wake();
+        others.ended();
         events::password_set(metrics, event, id);
         Ok(())
     }

@@ -73,6 +73,7 @@ pub fn hash(user: Uuid, code: &str) -> Vec<u8> {
 
 /// A second factor that is not active yet.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PendingSecondFactor)]
 pub struct Pending {
     /// The secret for the authenticator, in base32.
     pub secret: String,
@@ -84,6 +85,7 @@ pub struct Pending {
 
 /// The state of an account's second factor.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SecondFactor)]
 pub struct Overview {
     /// Whether a sign-in with the password needs a code.
     pub active: bool,

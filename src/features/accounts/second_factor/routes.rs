@@ -33,7 +33,7 @@ async fn read(State(state): State<AppState>, current: CurrentUser) -> Result<Jso
 /// The repeated password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Repeated {
+struct PasswordProof {
     #[schema(schema_with = tried_password)]
     password: SecretString,
 }
@@ -41,13 +41,13 @@ struct Repeated {
 /// Begin the set-up of a second factor (TOTP)
 ///
 /// Returns the secret for the authenticator and ten recovery codes. Nothing changes until the activation; another set-up replaces this one.
-#[utoipa::path(post, path = "/api/auth/second-factor", tag = "accounts", security(("token" = []), ("cookie" = [])), request_body = Repeated,
+#[utoipa::path(post, path = "/api/auth/second-factor", tag = "accounts", security(("token" = []), ("cookie" = [])), request_body = PasswordProof,
     responses((status = 200, body = Pending), (status = 403), (status = 409), (status = 429), (status = 503)))]
 async fn set_up(
     State(state): State<AppState>,
     caller: Caller,
     current: CurrentUser,
-    ApiJson(body): ApiJson<Repeated>,
+    ApiJson(body): ApiJson<PasswordProof>,
 ) -> Result<Json<Pending>, ApiError> {
     Ok(Json(state.accounts.set_up(&current.user, &body.password, &caller).await?))
 }
@@ -64,7 +64,8 @@ struct Activate {
 
 /// Activate the second factor with a code of the authenticator
 ///
-/// From now on, a sign-in with the password needs a code. A code is valid for 30 seconds, and one step before and after, and works once.
+/// From now on, a sign-in with the password needs a code. An authenticator shows a new code every 30 seconds. A code works once, and also
+/// 30 seconds earlier or later than it is shown.
 #[utoipa::path(post, path = "/api/auth/second-factor/activate", tag = "accounts", security(("token" = []), ("cookie" = [])),
     request_body = Activate, responses((status = 204), (status = 403), (status = 409), (status = 429), (status = 503)))]
 async fn activate(
@@ -82,12 +83,12 @@ async fn activate(
 
 /// Remove the second factor
 #[utoipa::path(post, path = "/api/auth/second-factor/remove", tag = "accounts", security(("token" = []), ("cookie" = [])),
-    request_body = Repeated, responses((status = 204), (status = 403), (status = 429), (status = 503)))]
+    request_body = PasswordProof, responses((status = 204), (status = 403), (status = 429), (status = 503)))]
 async fn remove(
     State(state): State<AppState>,
     caller: Caller,
     current: CurrentUser,
-    ApiJson(body): ApiJson<Repeated>,
+    ApiJson(body): ApiJson<PasswordProof>,
 ) -> Result<StatusCode, ApiError> {
     state.accounts.remove_factor(&current.user, &body.password, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
