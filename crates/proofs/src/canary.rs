@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use devstack::form::Form;
-use devstack::http::{get, is_ok, send};
+use devstack::http::{is_ok, send};
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Port};
 use devstack::process::wait_until;
@@ -24,6 +24,7 @@ use rustix::process::Signal;
 
 use crate::drill::test_stack::TestStack;
 use crate::exposure::{self, Extent};
+use crate::mails;
 use journeys::Journeys;
 use places::{EDGE_LOG, Place};
 use planted::{Canaries, Canary, Kind};
@@ -113,8 +114,8 @@ fn arrived(test: &TestStack, planted: &Canaries) -> Result<Outcome> {
         Ok(paths.iter().all(|canary| canary.is_in(&log)))
     })?;
     test.wait_for_scrapes()?;
-    let mail = format!("{}/email", test.url(Port::MailPage)?);
-    wait_until("an alert sends mail", ARRIVAL_LIMIT, || Ok(get(&mail)?.json()?.as_array().is_some_and(|mails| !mails.is_empty())))?;
+    let sink = test.url(Port::MailPage)?;
+    wait_until("an alert sends mail", ARRIVAL_LIMIT, || Ok(!mails::of_firing_alerts(&sink)?.is_empty()))?;
     Ok(Outcome::passed().with_note("a log line, a scrape and a mail"))
 }
 

@@ -24,8 +24,15 @@ pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SCHEMATHESIS];
 pub const FEW: u32 = 10;
 /// The required phases: single requests at the limits of the description, random requests, and chains.
 const PHASES: [&str; 3] = ["coverage", "fuzzing", "stateful"];
-/// Raises the rate limit of beacons and disables random failures of environments: neither is under test.
-const SETTINGS: [(&str, &str); 2] = [("BEACONS_PER_MINUTE", "100000"), ("SIM_FAILURE_RATE", "0")];
+/// Raises the rate limits that random requests exhaust, such as wrong passwords, and disables random failures of environments: neither is
+/// under test.
+const SETTINGS: [(&str, &str); 5] = [
+    ("BEACONS_PER_MINUTE", "100000"),
+    ("LOGIN_ATTEMPTS_PER_ACCOUNT", "100000"),
+    ("LOGIN_ATTEMPTS_BY_STRANGERS", "100000"),
+    ("LOGIN_ATTEMPTS_PER_ADDRESS", "100000"),
+    ("SIM_FAILURE_RATE", "0"),
+];
 
 /// The parameters of a run.
 pub struct Options {

@@ -34,6 +34,7 @@ pub mod health_matrix;
 pub mod interface;
 pub mod load;
 mod machine;
+mod mails;
 pub mod notifications;
 pub mod panels;
 pub mod peers;

@@ -28,6 +28,7 @@ use answers::{OPERATION_LIMIT, expect};
 
 use crate::doctest;
 use crate::load::{Profile, all_thresholds, examples};
+use crate::mails;
 
 /// The tools needed in addition to those of a stack.
 pub const PROGRAMS: [&Tool; 3] = [&CURL, &JQ, &K6];
@@ -199,11 +200,11 @@ fn spread(edge: &str) -> Result<Outcome> {
 /// Checks that the mail of the alert Watchdog links to its runbook and to a dashboard, and that both open. Without Grafana, the dashboard
 /// is not opened.
 fn links(ports: &Ports) -> Result<Outcome> {
-    let mails = format!("{}/email", ports.url(Port::MailPage)?);
+    let sink = ports.url(Port::MailPage)?;
     let mut text = String::new();
     wait_until("Watchdog notifies by mail", OPERATION_LIMIT, || {
-        let mails = get(&mails)?.json()?;
-        mails[0]["text"].as_str().unwrap_or_default().clone_into(&mut text);
+        let mails = mails::of_firing_alerts(&sink)?;
+        mails.first().and_then(|mail| mail["text"].as_str()).unwrap_or_default().clone_into(&mut text);
         Ok(!text.is_empty())
     })?;
     let link = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default();

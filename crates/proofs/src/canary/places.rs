@@ -9,7 +9,7 @@ use devstack::ports::{MAX_REPLICAS, Port};
 use serde_json::Value;
 
 use crate::drill::test_stack::TestStack;
-use crate::processes;
+use crate::{mails, processes};
 
 /// The access log of the edge.
 pub const EDGE_LOG: &str = "caddy.log";
@@ -53,16 +53,22 @@ pub fn logs(test: &TestStack) -> Result<Vec<Place>> {
     entries.map(|entry| read(entry?)).collect()
 }
 
-/// Alerts and rules with their annotations, the mail about alerts, and the other notifications.
+/// Alerts and rules with their annotations, mails, and the other notifications.
 pub fn alerts(test: &TestStack) -> Result<Vec<Place>> {
     let pages = [
         (Port::Prometheus, "/api/v1/alerts"),
         (Port::Prometheus, "/api/v1/rules"),
         (Port::Alertmanager, "/api/v2/alerts"),
-        (Port::MailPage, "/email"),
         (Port::ProviderSim, "/notifications"),
     ];
-    pages.into_iter().map(|(port, path)| page(test, port, path)).collect()
+    pages.into_iter().map(|(port, path)| page(test, port, path)).chain([mails(test)]).collect()
+}
+
+/// What the mails say. Their recipients are left out: mails to owners of accounts name their addresses.
+fn mails(test: &TestStack) -> Result<Place> {
+    let mails = mails::all(&test.url(Port::MailPage)?)?;
+    let texts = mails.iter().map(|mail| format!("{} {} {} {}", mail["from"], mail["subject"], mail["text"], mail["html"]));
+    Ok(Place { name: "mails".to_owned(), text: texts.collect() })
 }
 
 /// The dashboards as Grafana returns them, or nothing if the stack has no Grafana. Their queries show series of Prometheus, which

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use devstack::http::{get, send};
+use devstack::http::send;
 use devstack::ports::Port;
 use serde_json::Value;
 
 use super::test_stack::TestStack;
+use crate::mails;
 
 /// An alert by its name, or `Name:value:…`, where the alert must also have labels with these values.
 pub type Key = &'static str;
@@ -171,16 +172,11 @@ impl Mail {
 
 /// Counts the mails to an address.
 pub fn mail_to(test: &TestStack, address: &str) -> Result<usize> {
-    Ok(mails(test)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
+    Ok(mails::all(&test.url(Port::MailPage)?)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
 }
 
 fn mail(test: &TestStack) -> Result<Vec<Mail>> {
-    Ok(mails(test)?.iter().map(|mail| Mail::parse(mail["text"].as_str().unwrap_or_default())).collect())
-}
-
-fn mails(test: &TestStack) -> Result<Vec<Value>> {
-    let answer = get(&format!("{}/email", test.url(Port::MailPage)?))?.json()?;
-    answer.as_array().cloned().context("the mail sink returned no list")
+    Ok(mails::all(&test.url(Port::MailPage)?)?.iter().map(|mail| Mail::parse(mail["text"].as_str().unwrap_or_default())).collect())
 }
 
 #[cfg(test)]
