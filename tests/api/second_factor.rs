@@ -177,6 +177,7 @@ async fn the_page_shows_the_set_up_until_the_activation() {
     let secret = pending["secret"].as_str().unwrap();
     let html = page().await;
     assert!(html.contains(secret) && html.contains(pending["recovery_codes"][9].as_str().unwrap()), "{html}");
+    assert!(html.contains("<svg") && !html.contains("<?xml"), "{html}");
     post(&app, &ada, "/activate", json!({ "password": PASSWORD, "code": code(secret, 0) })).await.expect(204);
     let html = page().await;
     assert!(!html.contains(secret) && html.contains("Unused recovery codes: 10"), "{html}");

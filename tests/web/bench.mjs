@@ -18,10 +18,11 @@ export class Bench {
 
   /** Starts the browser. */
   static async open(environment) {
-    const { EDGE, SIMULATOR, REPLICAS, ADMIN, LIBRARIES, SCREENSHOTS } = environment;
+    const { EDGE, SIMULATOR, MAILS, REPLICAS, ADMIN, LIBRARIES, SCREENSHOTS } = environment;
     const bench = new Bench();
     bench.edge = EDGE;
     bench.simulator = SIMULATOR;
+    bench.mails = MAILS;
     bench.replicas = REPLICAS.split(' ');
     bench.admin = ADMIN;
     bench.folder = SCREENSHOTS;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { Bench } from './bench.mjs';
 import { accessibility } from './stories/accessibility.mjs';
+import { accounts } from './stories/accounts.mjs';
 import { changes } from './stories/changes.mjs';
 import { faults } from './stories/faults.mjs';
 import { journey } from './stories/journey.mjs';
@@ -19,7 +20,7 @@ import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
 // The stories of `visits` run first: they expect exact counts, and late reports of other stories would increase the counts.
-const stories = [visits, speed, journey, changes, together, terminals, plain, signing, faults, keyboard, policy, accessibility, screenshots];
+const stories = [visits, speed, journey, accounts, changes, together, terminals, plain, signing, faults, keyboard, policy, accessibility, screenshots];
 const all = Object.assign({}, ...stories);
 const wanted = process.argv[2] ?? '';
 

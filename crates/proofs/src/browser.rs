@@ -46,7 +46,7 @@ fn stories(story: &str) -> Result<Outcome> {
     let folder = paths::temporary("browser")?;
     let ports = Ports::any(MAX_REPLICAS)?;
     // URLs with the host name that browsers use: cookies and the platforms' redirects are bound to it.
-    let (edge, simulator) = (ports.page(Port::Edge)?, ports.page(Port::ProviderSim)?);
+    let (edge, simulator, mails) = (ports.page(Port::Edge)?, ports.page(Port::ProviderSim)?, ports.url(Port::MailPage)?);
     let replicas = (1..=MAX_REPLICAS).map(|number| ports.url(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
     // Every visit is measured. Environments do not fail at random: only a story injects failures.
     let settings = [("RUM_SAMPLE", "1"), ("SIM_FAILURE_RATE", "0"), ("FAULTS", "true")]
@@ -66,6 +66,7 @@ fn stories(story: &str) -> Result<Outcome> {
             .arg(story)
             .env("EDGE", &edge)
             .env("SIMULATOR", simulator)
+            .env("MAILS", mails)
             .env("REPLICAS", replicas.join(" "))
             .env("ADMIN", admin)
             .env("CHROMIUM", chromium()?)

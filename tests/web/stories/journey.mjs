@@ -2,26 +2,12 @@
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
-import { action, logIn, submit } from '../forms.mjs';
-import { consent, freshEmail, PASSWORD } from '../people.mjs';
+import { action, signUp, submit } from '../forms.mjs';
+import { consent } from '../people.mjs';
 import { openTerminal, terminalShows } from '../terminal.mjs';
 
 /** A name that is unique in the showcase. */
 const NAME = `Difference Engine ${Date.now()}`;
-
-async function signUp(page) {
-  const email = freshEmail();
-  await page.goto('/');
-  await page.getByRole('main').getByRole('link', { name: 'Try it' }).click();
-  const form = action(page, 'POST', '/api/auth/register');
-  await form.locator('[name=display_name]').fill('Ada Lovelace');
-  await form.locator('[name=email]').fill(email);
-  await form.locator('[name=password]').fill(PASSWORD);
-  await submit(form);
-  await page.getByText('Your account was created').waitFor();
-  await logIn(page, email);
-  await page.waitForURL('/studio');
-}
 
 async function createProject(page) {
   const form = action(page, 'POST', '/api/projects');
