@@ -156,8 +156,7 @@ impl App {
         let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let mail_workers = Workers::new(mails, db.clone(), MAIL_WORKERS, accounts.handlers(), metrics.clone());
-        let required: Vec<_> = config.readiness_requires.iter().map(|requirement| requirement.dependency()).collect();
-        let health = Health::new(engine.name(), &required, metrics.clone());
+        let health = Health::new(engine.name(), &config.readiness_requires, metrics.clone());
         let visits = Visits::new(config.beacons_per_minute, metrics.clone());
         let heartbeat = Heartbeat::new(config.replica.clone(), realtime.clone(), health.clone());
         let interface = router::with_faults(interface, config.faults);

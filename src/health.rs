@@ -19,6 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use utoipa::ToSchema;
 
 use crate::cache::RedisClient;
+use crate::config::Requirement;
 use crate::db::{Db, StoreError};
 use crate::domain::DriverName;
 use crate::metrics::Metrics;
@@ -127,10 +128,10 @@ struct Known {
 impl Health {
     /// Every dependency is down until its first successful check. `requires` lists the dependencies that readiness requires.
     #[must_use]
-    pub fn new(driver: DriverName, requires: &[Dependency], metrics: Metrics) -> Self {
+    pub fn new(driver: DriverName, requires: &[Requirement], metrics: Metrics) -> Self {
         let unknown = |dependency| Check {
             status: DependencyStatus::Down,
-            required: requires.contains(&dependency),
+            required: requires.iter().any(|requirement| requirement.dependency() == dependency),
             latency_ms: 0,
             since: OffsetDateTime::now_utc(),
             last_error: Some("not_checked"),
