@@ -187,7 +187,7 @@ async fn the_first_proof_of_an_address_unlinks_the_accounts_of_whoever_registere
     assert_eq!(app.stores.count("SELECT count(*) FROM social_accounts").await, 0);
     eventually("the platform has received the revocation", async || when(platforms.count("github", "revocations").await > 0)).await;
     // The owner of a confirmed address keeps the linked accounts.
-    let mut owner = Browser::of(&app.login(&ada.email, NEW).await.expect(200).json()["token"].as_str().unwrap());
+    let mut owner = Browser::of(app.login(&ada.email, NEW).await.expect(200).json()["token"].as_str().unwrap());
     owner.visit(&app, "github", "ada").await.expect(303);
     redeem(&app, &link(&server, &app, &ada).await, PASSWORD).await.expect(204);
     assert_eq!(app.stores.count("SELECT count(*) FROM social_accounts").await, 1);
