@@ -79,7 +79,7 @@ impl Accounts {
     }
 
     /// Sets a new password for the account to which the link was sent, and ends all of its sessions. The link also proves the address. If
-    /// this is the first proof, somebody else may have created the account: every other way to sign in ends.
+    /// this is the first proof, a stranger may have created the account: every other way to sign in ends.
     pub(super) async fn reset_password(
         &self,
         token: &str,

@@ -105,7 +105,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Removes the second factor of an account whose owner has just proved the address for the first time: somebody else may have set the
+    /// Removes the second factor of an account whose owner has just proved the address for the first time: a stranger may have set the
     /// factor up.
     pub(crate) async fn drop_factor(&self, tx: &mut Conn, user: Uuid, caller: &Caller) -> Result<(), AccountError> {
         if store::delete(tx, user).await? {
