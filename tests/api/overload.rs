@@ -22,7 +22,7 @@ fn late(request: RequestBuilder) -> RequestBuilder {
 
 #[tokio::test]
 async fn late_requests_are_refused_before_any_work_is_done_once_lateness_lasts() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(&["--queue-limit=150ms"]).await;
     // A single late request is served.
     late(app.get("/api/projects")).answer().await.problem(401, "unauthenticated");
     let refusal = eventually("a late request is refused", async || {

@@ -158,6 +158,8 @@ pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
         ("log-format", "text".to_owned()),
         ("drain-delay", "0s".to_owned()),
         ("drain-timeout", "5s".to_owned()),
+        // While many tests run, requests may be late although a test sends few.
+        ("queue-limit", "30s".to_owned()),
         ("sim-latency", "5ms".to_owned()),
         ("sim-failure-rate", "0".to_owned()),
         // All users of a test share one address, so the limits per network must not refuse them.
