@@ -35,11 +35,11 @@ pub const DASHBOARDS: [(&str, &str); 11] = [
     ("vitrine-http-detail", "HTTP detail"),
     ("vitrine-environments", "Environments"),
     ("vitrine-realtime", "Realtime"),
-    ("vitrine-database-cache", "Database and cache"),
     ("vitrine-accounts", "Accounts and integrations"),
     ("vitrine-runtime", "Runtime"),
     ("vitrine-frontend", "Frontend"),
     ("vitrine-infrastructure-slo", "Infrastructure and SLO"),
+    ("vitrine-database-cache", "Database and cache"),
     ("vitrine-load-test", "Load test"),
 ];
 

@@ -56,10 +56,18 @@ pub fn rule_tests() -> Vec<Value> {
     files.iter().flat_map(|file| items(&file["tests"])).cloned().collect()
 }
 
+/// Grafana's folders of dashboards, by the names of their folders in `monitoring/grafana/dashboards/`.
+pub const DASHBOARD_FOLDERS: [&str; 2] = ["service", "infrastructure"];
+
+/// The files of the dashboards of every folder.
+pub fn dashboard_files() -> Vec<PathBuf> {
+    DASHBOARD_FOLDERS.iter().flat_map(|folder| files(&format!("monitoring/grafana/dashboards/{folder}"), "json")).collect()
+}
+
 /// Every dashboard, with its file's name.
 pub fn dashboards() -> Vec<(String, Value)> {
     let read = |path: PathBuf| (stem(&path), serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap());
-    files("monitoring/grafana/dashboards", "json").into_iter().map(read).collect()
+    dashboard_files().into_iter().map(read).collect()
 }
 
 /// Every text under a key, at any depth.

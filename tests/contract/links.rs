@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use serde_json::Value;
 use vitrine::config::{Cli, Tool};
 
-use crate::files::{files, items, root, stem, text, yaml};
+use crate::files::{dashboard_files, files, items, root, stem, text, yaml};
 
 const PAGE: &str = "monitoring/runbooks/site/page.html";
 
@@ -112,7 +112,7 @@ fn files_with_links_do_not_contain_localhost() {
     let folders =
         [("monitoring/prometheus/rules", "yml"), ("monitoring/alertmanager", "yml"), ("monitoring/alertmanager/templates", "tmpl")];
     let of_folders = folders.into_iter().flat_map(|(folder, kind)| files(folder, kind));
-    for path in of_folders.chain(files("monitoring/grafana/dashboards", "json")) {
+    for path in of_folders.chain(dashboard_files()) {
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("localhost"), "{} contains localhost: links must use the configured base URLs", path.display());
     }

@@ -37,9 +37,9 @@ const PICTURES: [Picture; 4] = [
         page: "/",
         sources: &["templates/frame.html", "templates/home.html", "web/src/app.css", "src/demo/content.rs"],
     },
-    dashboard("overview", "/d/vitrine-overview?kiosk", &["monitoring/grafana/dashboards/overview.json"]),
-    dashboard("http-detail", "/d/vitrine-http-detail?kiosk", &["monitoring/grafana/dashboards/http-detail.json"]),
-    dashboard("realtime", "/d/vitrine-realtime?kiosk", &["monitoring/grafana/dashboards/realtime.json"]),
+    dashboard("overview", "/d/vitrine-overview?kiosk", &["monitoring/grafana/dashboards/service/overview.json"]),
+    dashboard("http-detail", "/d/vitrine-http-detail?kiosk", &["monitoring/grafana/dashboards/service/http-detail.json"]),
+    dashboard("realtime", "/d/vitrine-realtime?kiosk", &["monitoring/grafana/dashboards/service/realtime.json"]),
 ];
 
 const fn dashboard(name: &'static str, page: &'static str, sources: &'static [&'static str]) -> Picture {

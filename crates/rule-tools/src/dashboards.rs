@@ -1,5 +1,5 @@
-//! Grafana's dashboards: JSON files in `monitoring/grafana/dashboards`, which Node.js generates from `monitoring/grafana/src`. The JSON
-//! files are committed, because Grafana reads them. This module generates, compares and reads them.
+//! Grafana's dashboards: JSON files below `monitoring/grafana/dashboards`, one folder for each of Grafana's folders. Node.js generates them
+//! from `monitoring/grafana/src`. They are committed, because Grafana reads them. This module generates, compares and reads them.
 //!
 //! `tests/contract/` checks the contents of dashboards, and `cargo xtask panels` proves that each panel reacts to its cause.
 //! `dashboards/model` has the fields that we read, and `dashboards/variables` replaces the variables in queries.
@@ -69,9 +69,16 @@ fn made_in(folder: &Path) -> Result<BTreeMap<String, String>> {
     dashboards.into_iter().chain([folder.join("causes.json")]).map(read).collect()
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+/// The JSON files of the folders in `parent`, sorted.
+fn files(parent: &Path) -> Result<Vec<PathBuf>> {
+    let entries = |folder: &Path| -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
+        entries.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut files = Vec::new();
+    for folder in entries(parent)?.into_iter().filter(|path| path.is_dir()) {
+        files.extend(entries(&folder)?);
+    }
     files.retain(|file| file.extension().is_some_and(|kind| kind == "json"));
     files.sort();
     Ok(files)
@@ -103,7 +110,7 @@ pub fn prometheus() -> Result<String> {
     fs::read_to_string(paths::root().join("monitoring/prometheus/prometheus.yml")).context("failed to read prometheus.yml")
 }
 
-/// The committed dashboards, in the order of their file names.
+/// The committed dashboards, in the order of their paths.
 pub fn committed() -> Result<Vec<Dashboard>> {
     files(&PROJECT.home().join("dashboards"))?
         .iter()
@@ -126,10 +133,10 @@ mod tests {
     fn generated_files_are_read_with_their_paths() {
         let folder = tempfile::tempdir().unwrap();
         assert!(made_in(folder.path()).is_err());
-        fs::create_dir(folder.path().join("dashboards")).unwrap();
-        fs::write(folder.path().join("dashboards/a.json"), "{}").unwrap();
+        fs::create_dir_all(folder.path().join("dashboards/service")).unwrap();
+        fs::write(folder.path().join("dashboards/service/a.json"), "{}").unwrap();
         fs::write(folder.path().join("causes.json"), "[]").unwrap();
-        let expected = [("causes.json", "[]"), ("dashboards/a.json", "{}")].map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let expected = [("causes.json", "[]"), ("dashboards/service/a.json", "{}")].map(|(path, text)| (path.to_owned(), text.to_owned()));
         assert_eq!(made_in(folder.path()).unwrap(), BTreeMap::from(expected));
     }
 }

@@ -12,7 +12,7 @@ import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 
 import type { Cause } from './causes.js';
 import { flow } from './layout.js';
-import { everywhere, TAG, uid, type Name } from './links.js';
+import { everywhere, TAG, uid, type Folder, type Name } from './links.js';
 import type { Panel } from './panels.js';
 import { DATASOURCE, datasource, runbooks } from './variables.js';
 
@@ -26,6 +26,7 @@ export const row = (title: string, ...panels: Panel[]): Row => ({ title, panels 
 
 interface Content {
   title: string;
+  folder: Folder;
   /** The question that the dashboard answers. */
   description: string;
   variables?: Builder<VariableModel>[];
@@ -39,6 +40,7 @@ interface Content {
 /** A complete dashboard, and the cause that changes each of its panels, by panel number. */
 export interface Finished {
   name: Name;
+  folder: Folder;
   dashboard: Dashboard;
   causes: Record<string, Cause>;
 }
@@ -99,7 +101,7 @@ export function dashboard(name: Name, content: Content): Finished {
   const builder = new DashboardBuilder(content.title)
     .uid(uid(name))
     .description(content.description)
-    .tags([TAG])
+    .tags([TAG, content.folder])
     .readonly()
     .version(1)
     .refresh('30s')
@@ -125,5 +127,5 @@ export function dashboard(name: Name, content: Content): Finished {
     }
     y = bottom;
   }
-  return { name, dashboard: builder.build(), causes };
+  return { name, folder: content.folder, dashboard: builder.build(), causes };
 }

@@ -20,17 +20,25 @@ export type Name =
   | 'infrastructure-slo'
   | 'load-test';
 
+/** Grafana's folders, which provisioning/dashboards/vitrine.yml titles. The name of a dashboard's folder is also one of its tags. */
+export type Folder = 'service' | 'infrastructure';
+
 export const uid = (name: Name) => `vitrine-${name}`;
 
-/** Links at the top of every dashboard. */
-export const everywhere = [
-  new DashboardLinkBuilder('Vitrine dashboards')
+/** A menu of the dashboards with the tag of a folder. */
+const menu = (title: string, folder: Folder) =>
+  new DashboardLinkBuilder(title)
     .type(DashboardLinkType.Dashboards)
-    .tags([TAG])
+    .tags([TAG, folder])
     .asDropdown(true)
     .includeVars(true)
     .keepTime(true)
-    .icon('external link'),
+    .icon('external link');
+
+/** Links at the top of every dashboard. */
+export const everywhere = [
+  menu('Service', 'service'),
+  menu('Infrastructure', 'infrastructure'),
   new DashboardLinkBuilder('Runbooks')
     .type(DashboardLinkType.Link)
     .url(`${RUNBOOKS}/`)

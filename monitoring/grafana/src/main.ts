@@ -1,6 +1,6 @@
-// Writes dashboards/*.json, and causes.json, which maps each panel to the cause that changes it. The output is deterministic.
+// Writes dashboards/<folder>/*.json, and causes.json, which maps each panel to the cause that changes it. The output is deterministic.
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,18 +33,16 @@ const DASHBOARDS = [
 
 /** Output folder; the first argument overrides the default. */
 const output = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
-const folder = join(output, 'dashboards');
+const target = join(output, 'dashboards');
 
 function write(file: string, content: unknown) {
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
 }
 
-mkdirSync(folder, { recursive: true });
-// The folder may hold files of removed dashboards.
-for (const file of readdirSync(folder)) {
-  rmSync(join(folder, file));
-}
-for (const { name, dashboard } of DASHBOARDS) {
-  write(join(folder, `${name}.json`), dashboard);
+// The output may hold files of removed dashboards.
+rmSync(target, { recursive: true, force: true });
+for (const { name, folder, dashboard } of DASHBOARDS) {
+  mkdirSync(join(target, folder), { recursive: true });
+  write(join(target, folder, `${name}.json`), dashboard);
 }
 write(join(output, 'causes.json'), Object.fromEntries(DASHBOARDS.map(({ name, causes }) => [uid(name), causes])));

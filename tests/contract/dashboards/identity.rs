@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vitrine::tools::DASHBOARDS;
 
 use super::{finds, hold, text};
-use crate::files::{dashboards, items};
+use crate::files::{DASHBOARD_FOLDERS, dashboard_files, dashboards, items};
 
 /// Checks a dashboard's own attributes.
 fn itself(dashboard: &Value) -> Vec<String> {
@@ -17,10 +17,13 @@ fn itself(dashboard: &Value) -> Vec<String> {
             faults.push(format!("has no {key}"));
         }
     }
-    for (key, value) in [("editable", json!(false)), ("refresh", json!("30s")), ("tags", json!(["vitrine"])), ("id", Value::Null)] {
+    for (key, value) in [("editable", json!(false)), ("refresh", json!("30s")), ("id", Value::Null)] {
         if dashboard[key] != value {
             faults.push(format!("{key} is {} and not {value}", dashboard[key]));
         }
+    }
+    if !DASHBOARD_FOLDERS.iter().any(|folder| dashboard["tags"] == json!(["vitrine", folder])) {
+        faults.push(format!("tags is {} and not vitrine and a folder", dashboard["tags"]));
     }
     if !text(&dashboard["time"]["from"]).starts_with("now-") || dashboard["time"]["to"] != "now" {
         faults.push("has a time range other than now-… to now".to_owned());
@@ -28,13 +31,14 @@ fn itself(dashboard: &Value) -> Vec<String> {
     faults
 }
 
-/// Checks for a link to the other dashboards that keeps the selected time and variables.
+/// Checks for a menu of the dashboards of each folder that keeps the selected time and variables.
 fn ways(dashboard: &Value) -> Vec<String> {
-    let leads = |link: &Value| {
+    let leads = |link: &Value, folder: &str| {
         let kept = ["asDropdown", "includeVars", "keepTime"].iter().all(|key| link[key] == true);
-        link["type"] == "dashboards" && link["tags"] == json!(["vitrine"]) && kept
+        link["type"] == "dashboards" && link["tags"] == json!(["vitrine", folder]) && kept
     };
-    if items(&dashboard["links"]).any(leads) { Vec::new() } else { vec!["has no link to the other dashboards".to_owned()] }
+    let missing = DASHBOARD_FOLDERS.iter().filter(|folder| !items(&dashboard["links"]).any(|link| leads(link, folder)));
+    missing.map(|folder| format!("has no menu of the folder {folder}")).collect()
 }
 
 /// Checks that deployments and alerts are drawn over all graphs.
@@ -61,14 +65,23 @@ fn every_dashboard_has_a_uid_a_description_and_the_common_settings() {
     finds(itself, "/description", Value::Null, "has no description");
     finds(itself, "/editable", json!(true), "editable is true and not false");
     finds(itself, "/refresh", json!("5s"), "refresh is \"5s\" and not \"30s\"");
-    finds(itself, "/tags", json!([]), "tags is [] and not [\"vitrine\"]");
+    finds(itself, "/tags", json!(["vitrine"]), "tags is [\"vitrine\"] and not vitrine and a folder");
     finds(itself, "/time/from", json!("2026-01-01"), "has a time range other than now-… to now");
 }
 
 #[test]
 fn every_dashboard_links_to_the_others() {
     hold(ways);
-    finds(ways, "/links/0/keepTime", json!(false), "has no link to the other dashboards");
+    finds(ways, "/links/0/keepTime", json!(false), "has no menu of the folder service");
+    finds(ways, "/links/1/tags", json!(["vitrine"]), "has no menu of the folder infrastructure");
+}
+
+#[test]
+fn the_folder_of_a_dashboard_is_its_second_tag() {
+    for (path, (name, dashboard)) in dashboard_files().iter().zip(dashboards()) {
+        let folder = path.parent().unwrap().file_name().unwrap().to_string_lossy();
+        assert_eq!(dashboard["tags"][1], *folder, "{name}.json");
+    }
 }
 
 #[test]

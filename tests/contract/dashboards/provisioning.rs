@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{sample, text};
-use crate::files::{dashboards, items, root, text as file, yaml};
+use crate::files::{DASHBOARD_FOLDERS, dashboards, items, root, text as file, yaml};
 
 /// Grafana's folder for provisioning files.
 const PROVISIONING: &str = "/etc/grafana/provisioning";
@@ -55,6 +55,13 @@ impl Provisioning {
         self.mounted(path).is_some_and(|path| root().join(path).exists())
     }
 
+    /// The name of the folder in the checkout from which a provider reads; `None` if it does not exist.
+    fn folder(&self, provider: &Value) -> Option<String> {
+        let path = self.mounted(&text(&provider["options"]["path"]))?;
+        let name = path.strip_prefix("./monitoring/grafana/dashboards/")?;
+        root().join(&path).is_dir().then(|| name.to_owned())
+    }
+
     /// Whether Grafana sends the requests to a source itself, and shares a network with it.
     fn is_reached(&self, source: &Value) -> bool {
         let url = text(&source["url"]);
@@ -77,7 +84,8 @@ impl Provisioning {
         let sources: Vec<&Value> = items(&self.sources["datasources"]).collect();
         let known: BTreeSet<String> = sources.iter().map(|source| text(&source["uid"])).collect();
         let source = &self.sources["datasources"][0];
-        let provider = &self.providers["providers"][0];
+        let providers: Vec<&Value> = items(&self.providers["providers"]).collect();
+        let folders: BTreeSet<String> = providers.iter().filter_map(|provider| self.folder(provider)).collect();
         let is_chosen = |dashboard: &Value| dashboard["templating"]["list"][0]["current"]["value"] == source["uid"];
         let password = self.setting("GF_SECURITY_ADMIN_PASSWORD__FILE");
         let secret = password.rsplit_once('/').and_then(|(folder, name)| Some((self.mounted(folder)?, name)));
@@ -86,7 +94,7 @@ impl Provisioning {
             (self.sources["apiVersion"] == 1 && self.providers["apiVersion"] == 1, "a file has an unsupported apiVersion"),
             (source["type"] == "prometheus" && source["isDefault"] == true, "Prometheus is not the default data source"),
             (
-                sources.iter().all(|source| source["editable"] == false) && provider["allowUiUpdates"] == false,
+                sources.iter().chain(&providers).all(|one| one["editable"] == false || one["allowUiUpdates"] == false),
                 "data sources or dashboards can be changed in the UI",
             ),
             (sources.iter().all(|source| self.is_reached(source)), "Grafana does not reach a data source"),
@@ -95,7 +103,10 @@ impl Provisioning {
             (sources.iter().any(|source| source["type"] == "alertmanager"), "Alertmanager is not a data source"),
             (*interval == self.prometheus["global"]["scrape_interval"], "the interval of the data source differs from the scrape interval"),
             (self.is_there(PROVISIONING), "provisioning is not mounted"),
-            (provider["type"] == "file" && self.is_there(&text(&provider["options"]["path"])), "dashboards are not mounted"),
+            (
+                providers.iter().all(|provider| provider["type"] == "file") && folders == every_folder(),
+                "a folder of dashboards is not mounted",
+            ),
             (self.is_there(&self.setting("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH")), "the home dashboard does not exist"),
             (
                 self.setting("GF_AUTH_ANONYMOUS_ENABLED") == "true" && self.setting("GF_AUTH_ANONYMOUS_ORG_ROLE") == "Viewer",
@@ -110,6 +121,10 @@ impl Provisioning {
         ];
         checks.into_iter().filter(|(holds, _)| !holds).map(|(_, fault)| fault).collect()
     }
+}
+
+fn every_folder() -> BTreeSet<String> {
+    DASHBOARD_FOLDERS.map(str::to_owned).into()
 }
 
 /// Collects the uids of data sources in a part of a dashboard, except variables and Grafana's own source.
@@ -157,7 +172,9 @@ fn inconsistent_provisioning_is_reported() {
         |all| all.prometheus["global"]["scrape_interval"] = json!("30s"),
         "the interval of the data source differs from the scrape interval",
     );
-    finds(|all| all.providers["providers"][0]["options"]["path"] = json!("/var/lib/grafana/boards"), "dashboards are not mounted");
+    let unmounted = "a folder of dashboards is not mounted";
+    finds(|all| all.providers["providers"][0]["options"]["path"] = json!("/var/lib/grafana/boards"), unmounted);
+    finds(|all| all.providers["providers"][1]["options"]["path"] = json!("/var/lib/grafana/dashboards/service"), unmounted);
     let home =
         |all: &mut Provisioning| all.services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = json!("/home.json");
     finds(home, "the home dashboard does not exist");

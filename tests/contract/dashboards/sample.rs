@@ -13,6 +13,7 @@ pub fn sample() -> Value {
         })
     };
     let annotation = |name: &str, expr: &str| json!({ "name": name, "datasource": datasource, "enable": true, "expr": expr });
+    let menu = |folder: &str| json!({ "type": "dashboards", "tags": ["vitrine", folder], "asDropdown": true, "includeVars": true, "keepTime": true });
     let replicas = r#"sum(up{job="backend", instance=~"$instance"})"#;
     let requests =
         r#"sum by (status) (rate(http_requests_total{job="backend", instance=~"$instance", route=~"$route"}[$__rate_interval]))"#;
@@ -20,11 +21,11 @@ pub fn sample() -> Value {
         "uid": "vitrine-sample",
         "title": "Sample",
         "description": "What is it for?",
-        "tags": ["vitrine"],
+        "tags": ["vitrine", "service"],
         "editable": false,
         "refresh": "30s",
         "time": { "from": "now-1h", "to": "now" },
-        "links": [{ "type": "dashboards", "tags": ["vitrine"], "asDropdown": true, "includeVars": true, "keepTime": true }],
+        "links": [menu("service"), menu("infrastructure")],
         "templating": { "list": [
             { "name": "datasource", "type": "datasource", "query": "prometheus", "current": { "text": "Prometheus", "value": "prometheus" } },
             variable("instance", "label_values(up{job=\"backend\"}, instance)"),

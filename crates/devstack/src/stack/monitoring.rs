@@ -159,7 +159,7 @@ impl Stack {
             .env("GF_SECURITY_ADMIN_PASSWORD", &self.password)
             .env("GF_AUTH_ANONYMOUS_ENABLED", "true")
             .env("GF_USERS_VIEWERS_CAN_EDIT", "true")
-            .env("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH", config.join("dashboards/overview.json"))
+            .env("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH", config.join("dashboards/service/overview.json"))
             .env("GF_ANALYTICS_REPORTING_ENABLED", "false")
             .env("GF_ANALYTICS_CHECK_FOR_UPDATES", "false")
             .start()?;

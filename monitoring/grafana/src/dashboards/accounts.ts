@@ -17,6 +17,7 @@ const unsuccessfulJobs = ours('jobs_total', 'outcome!="success"');
 
 export const accounts = dashboard('accounts', {
   title: 'Accounts and integrations',
+  folder: 'service',
   description: 'Can users sign in, do the platforms respond, and do background jobs finish?',
   variables: [instance],
   rows: [

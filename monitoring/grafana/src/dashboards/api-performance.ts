@@ -11,6 +11,7 @@ const latency = requests('http_request_duration_seconds');
 
 export const apiPerformance = dashboard('api-performance', {
   title: 'API performance',
+  folder: 'service',
   description: 'How fast does the API respond, how often does it fail, and what does it wait for?',
   variables: [instance, route],
   rows: [

@@ -19,6 +19,7 @@ const database = (metric: string) => from('postgres', metric, 'datname!~"|postgr
 
 export const databaseCache = dashboard('database-cache', {
   title: 'Database and cache',
+  folder: 'infrastructure',
   description: 'Are Postgres and Redis up, fast, and far from their limits? Does the cache help?',
   variables: [instance],
   rows: [

@@ -13,6 +13,7 @@ const ENVIRONMENT_JOBS = 'kind=~"environment_change|environment_reconcile|extens
 
 export const environments = dashboard('environments', {
   title: 'Environments',
+  folder: 'service',
   description: 'Do environments work as users expect? Their states, their driver, and their use.',
   variables: [instance],
   rows: [

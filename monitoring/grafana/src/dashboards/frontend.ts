@@ -14,6 +14,7 @@ const views = ours('page_views_total', ROUTE);
 
 export const frontend = dashboard('frontend', {
   title: 'Frontend',
+  folder: 'service',
   description:
     'Do users see fast and complete pages? Browsers report most of the data: it is unverified, and timings may come from a sample of page loads.',
   variables: [instance, route],

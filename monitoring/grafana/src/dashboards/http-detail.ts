@@ -11,6 +11,7 @@ const recorded = (series: string) => `sum by (route) (${series}{route=~"$route"}
 
 export const httpDetail = dashboard('http-detail', {
   title: 'HTTP detail',
+  folder: 'service',
   description: 'Which route is the problem? Traffic, errors, latency and sizes of each route.',
   variables: [instance, route],
   rows: [

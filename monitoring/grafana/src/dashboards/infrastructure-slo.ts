@@ -25,6 +25,7 @@ const used = `(${sum(inShownTime(notifications), 'integration')} > 0)`;
 
 export const infrastructureSlo = dashboard('infrastructure-slo', {
   title: 'Infrastructure and SLO',
+  folder: 'infrastructure',
   description: 'Are the objectives met? Are the edge, the machine and the monitoring healthy?',
   rows: [
     row(

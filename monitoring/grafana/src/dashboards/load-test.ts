@@ -34,6 +34,7 @@ const RUNS = mark({
 
 export const loadTest = dashboard('load-test', {
   title: 'Load test',
+  folder: 'service',
   description:
     'What do k6 and the replicas measure? Start a test with `cargo xtask load`; without one, k6 panels in the first row show zero.',
   variables: [instance, route],

@@ -21,6 +21,7 @@ import { instance, route } from '../variables.js';
 
 export const overview = dashboard('overview', {
   title: 'Overview',
+  folder: 'service',
   description: 'Is Vitrine healthy? The first row answers at a glance, the rest shows where to look.',
   variables: [instance, route],
   rows: [

@@ -13,6 +13,7 @@ const errors = ours('websocket_errors_total', 'error_type!~"heartbeat|transport"
 
 export const realtime = dashboard('realtime', {
   title: 'Realtime',
+  folder: 'service',
   description: 'Do events reach all clients, on every replica, and in time?',
   variables: [instance],
   rows: [

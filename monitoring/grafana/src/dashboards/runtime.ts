@@ -13,6 +13,7 @@ const delay = (quantile: string) => ours('runtime_scheduling_delay_quantile_seco
 
 export const runtime = dashboard('runtime', {
   title: 'Runtime',
+  folder: 'service',
   description: 'Are the replicas themselves healthy: CPU, memory, event loop, files, tasks?',
   variables: [instance],
   rows: [
