@@ -29,7 +29,7 @@ const KEPT: Duration = Duration::from_secs(5);
 const HEAD_LIMIT: usize = 16 << 10;
 
 /// The dashboards of `monitoring/grafana/dashboards/`, each with its uid and its title, in the order of `docs/MONITORING.md`.
-pub const DASHBOARDS: [(&str, &str); 11] = [
+pub const DASHBOARDS: [(&str, &str); 14] = [
     ("vitrine-overview", "Overview"),
     ("vitrine-api-performance", "API performance"),
     ("vitrine-http-detail", "HTTP detail"),
@@ -40,6 +40,9 @@ pub const DASHBOARDS: [(&str, &str); 11] = [
     ("vitrine-frontend", "Frontend"),
     ("vitrine-infrastructure-slo", "Infrastructure and SLO"),
     ("vitrine-database-cache", "Database and cache"),
+    ("vitrine-machine", "Machine"),
+    ("vitrine-containers", "Processes and containers"),
+    ("vitrine-monitoring", "Monitoring"),
     ("vitrine-load-test", "Load test"),
 ];
 

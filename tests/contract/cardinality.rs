@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::files::{alerts, dashboards, files, items, rules, text, texts_under, yaml};
+use crate::files::{alerts, dashboards, files, items, root, rules, text, texts_under, yaml};
 use crate::metrics::Catalogue;
 use crate::promql::{self, Selector};
 use crate::runbooks::queries;
@@ -42,30 +42,48 @@ const CONNECTIONS: usize = 400;
 const REDIS_DATABASES: usize = 16;
 /// Redis commands including their subcommands. The service uses a few dozen, and clients cannot send any.
 const REDIS_COMMANDS: usize = 400;
-/// The largest host considered: cores, disks, file systems.
-const HOST: [usize; 3] = [64, 64, 64];
+/// The largest host considered: cores, disks, file systems, network devices.
+const HOST: [usize; 4] = [64, 64, 64, 64];
 const CPU_MODES: usize = 8;
 /// Integrations that Alertmanager has (16 in 0.28), with room for later ones.
 const INTEGRATIONS: usize = 24;
 /// Kinds of samples in Prometheus 3.
 const SAMPLE_TYPES: usize = 2;
+/// Parts of a query whose duration Prometheus measures, and the quantiles of each.
+const QUERY_PARTS: usize = 4;
+const QUANTILES: usize = 3;
+/// The metrics of a process, which each program except the blackbox exporter exposes about itself.
+const PROCESS: [(&str, usize); 5] = [
+    ("process_cpu_seconds_total", 1),
+    ("process_max_fds", 1),
+    ("process_open_fds", 1),
+    ("process_resident_memory_bytes", 1),
+    ("process_start_time_seconds", 1),
+];
 
 /// The metrics that Prometheus keeps from a job other than the service and the edge, with the maximum number of series of each.
 fn exported(job: &str) -> Vec<(&'static str, usize)> {
-    let process = [("process_cpu_seconds_total", 1), ("process_resident_memory_bytes", 1)];
     let own: Vec<(&'static str, usize)> = match job {
         "prometheus" => {
             let groups: usize = files("monitoring/prometheus/rules", "yml").iter().map(|path| items(&yaml(path)["groups"]).count()).sum();
             let alertmanagers = Job::named("alertmanager").targets;
             vec![
                 ("prometheus_config_last_reload_successful", 1),
+                ("prometheus_engine_query_duration_seconds", QUERY_PARTS * QUANTILES),
+                ("prometheus_engine_query_duration_seconds_count", QUERY_PARTS),
                 ("prometheus_notifications_alertmanagers_discovered", 1),
+                ("prometheus_notifications_dropped_total", alertmanagers),
                 ("prometheus_notifications_errors_total", alertmanagers),
+                ("prometheus_notifications_sent_total", alertmanagers),
                 ("prometheus_rule_evaluation_failures_total", groups),
+                ("prometheus_rule_group_iterations_missed_total", groups),
                 ("prometheus_rule_group_last_duration_seconds", groups),
                 ("prometheus_tsdb_head_samples_appended_total", SAMPLE_TYPES),
                 ("prometheus_tsdb_head_series", 1),
+                ("prometheus_tsdb_head_series_created_total", 1),
+                ("prometheus_tsdb_head_series_removed_total", 1),
                 ("prometheus_tsdb_storage_blocks_bytes", 1),
+                ("prometheus_tsdb_wal_storage_size_bytes", 1),
             ]
         }
         "alertmanager" => vec![
@@ -110,21 +128,8 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
             ("redis_memory_used_bytes", 1),
             ("redis_memory_used_rss_bytes", 1),
         ],
-        "node" => {
-            let [cores, disks, file_systems] = HOST;
-            vec![
-                ("node_cpu_seconds_total", cores * CPU_MODES),
-                ("node_disk_read_bytes_total", disks),
-                ("node_disk_written_bytes_total", disks),
-                ("node_filesystem_avail_bytes", file_systems),
-                ("node_filesystem_size_bytes", file_systems),
-                ("node_memory_MemAvailable_bytes", 1),
-                ("node_memory_MemTotal_bytes", 1),
-                ("node_pressure_cpu_waiting_seconds_total", 1),
-                ("node_pressure_io_waiting_seconds_total", 1),
-                ("node_pressure_memory_waiting_seconds_total", 1),
-            ]
-        }
+        "node" => of_the_machine(),
+        "cadvisor" => of_containers(),
         // The exporter's own process is not scraped.
         "probe" => {
             return vec![("probe_duration_seconds", 1), ("probe_ssl_earliest_cert_expiry", 1), ("probe_success", 1)];
@@ -132,18 +137,82 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
         "grafana" => Vec::new(),
         _ => panic!("no series are listed for job {job}"),
     };
-    own.into_iter().chain(process).collect()
+    own.into_iter().chain(PROCESS).collect()
+}
+
+/// The series of node-exporter on the largest host.
+fn of_the_machine() -> Vec<(&'static str, usize)> {
+    let [cores, disks, file_systems, devices] = HOST;
+    let of_disks = [
+        "node_disk_io_time_seconds_total",
+        "node_disk_read_bytes_total",
+        "node_disk_read_time_seconds_total",
+        "node_disk_reads_completed_total",
+        "node_disk_write_time_seconds_total",
+        "node_disk_writes_completed_total",
+        "node_disk_written_bytes_total",
+    ];
+    let of_file_systems =
+        ["node_filesystem_avail_bytes", "node_filesystem_files", "node_filesystem_files_free", "node_filesystem_size_bytes"];
+    let of_machine = [
+        "node_context_switches_total",
+        "node_filefd_allocated",
+        "node_intr_total",
+        "node_load1",
+        "node_load15",
+        "node_load5",
+        "node_memory_Buffers_bytes",
+        "node_memory_Cached_bytes",
+        "node_memory_Dirty_bytes",
+        "node_memory_MemAvailable_bytes",
+        "node_memory_MemTotal_bytes",
+        "node_memory_SwapFree_bytes",
+        "node_memory_SwapTotal_bytes",
+        "node_memory_Writeback_bytes",
+        "node_pressure_cpu_waiting_seconds_total",
+        "node_pressure_io_waiting_seconds_total",
+        "node_pressure_memory_waiting_seconds_total",
+        "node_procs_blocked",
+        "node_procs_running",
+    ];
+    let others = [
+        ("node_cpu_seconds_total", cores * CPU_MODES),
+        ("node_network_receive_bytes_total", devices),
+        ("node_network_transmit_bytes_total", devices),
+    ];
+    let of_disks = of_disks.map(|name| (name, disks)).into_iter();
+    let of_file_systems = of_file_systems.map(|name| (name, file_systems));
+    of_disks.chain(of_file_systems).chain(of_machine.map(|name| (name, 1))).chain(others).collect()
+}
+
+/// The series of cAdvisor.
+fn of_containers() -> Vec<(&'static str, usize)> {
+    let (containers, interfaces) = containers();
+    vec![
+        ("container_cpu_cfs_periods_total", containers),
+        ("container_cpu_cfs_throttled_periods_total", containers),
+        ("container_cpu_usage_seconds_total", containers),
+        ("container_memory_working_set_bytes", containers),
+        ("container_network_receive_bytes_total", interfaces),
+        ("container_network_transmit_bytes_total", interfaces),
+        ("container_spec_memory_limit_bytes", containers),
+    ]
+}
+
+/// The largest number of containers of the stack, and of their network interfaces. During an update, each container can exist twice.
+fn containers() -> (usize, usize) {
+    let compose = yaml(&root().join("docker-compose.yml"));
+    let services = compose["services"].as_object().unwrap();
+    let interfaces = services.values().map(|service| items(&service["networks"]).count().max(1)).sum::<usize>();
+    (2 * services.len(), 2 * interfaces)
 }
 
 /// The series that clients can create at the edge, and the others that Prometheus keeps, each with its number of samples. The buckets of
 /// a histogram count as one series.
 fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
     let name = |name: &str| ("__name__", name.to_owned());
-    let mut series = vec![
-        (Labels::from([name("process_cpu_seconds_total")]), 1),
-        (Labels::from([name("process_resident_memory_bytes")]), 1),
-        (Labels::from([name("caddy_reverse_proxy_upstreams_healthy")]), Job::named("backend").targets),
-    ];
+    let mut series = vec![(Labels::from([name("caddy_reverse_proxy_upstreams_healthy")]), Job::named("backend").targets)];
+    series.extend(PROCESS.map(|(metric, count)| (Labels::from([name(metric)]), count)));
     // The first server has the site without host names, the second the site with host names.
     for (server, handlers) in [(EDGE_SERVERS[0], &EDGE_HANDLERS[..]), (EDGE_SERVERS[1], &["subroute"][..])] {
         for handler in handlers {
@@ -248,9 +317,31 @@ fn relabelling_keeps_exactly_the_selected_metrics() {
     }
 }
 
-/// The prefix of a job's own metrics: its program's name. Postgres' exporter uses a short form.
+/// The prefix of a job's own metrics: its program's name, with two exceptions.
 fn prefix(job: &str) -> &str {
-    if job == "postgres" { "pg_" } else { job }
+    match job {
+        "cadvisor" => "container_",
+        "postgres" => "pg_",
+        program => program,
+    }
+}
+
+#[test]
+fn only_containers_of_this_project_count() {
+    let job = Job::named("cadvisor");
+    let of = |metric: &str, project: &str| {
+        Labels::from([("__name__", metric.to_owned()), ("container_label_com_docker_compose_project", project.to_owned())])
+    };
+    for (metric, project, is_kept) in [
+        ("container_cpu_usage_seconds_total", "vitrine", true),
+        ("container_cpu_usage_seconds_total", "vitrine-smoke-1", true),
+        ("container_cpu_usage_seconds_total", "other", false),
+        ("container_cpu_usage_seconds_total", "", false),
+        ("container_last_seen", "vitrine", false),
+        ("process_open_fds", "", true),
+    ] {
+        assert_eq!(job.keeps(&of(metric, project)), is_kept, "{metric} of {project}");
+    }
 }
 
 /// One of two handlers counts all requests to replicas, depending on whether the site's address has a host name.

@@ -12,7 +12,7 @@ use crate::promql::{self, Query, Selector};
 use crate::runbooks::queries;
 
 /// Prefixes of the metrics of other programs, such as Prometheus, exporters and k6.
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 15] = [
     "up",
     "scrape_",
     "ALERTS",
@@ -26,6 +26,7 @@ const FOREIGN: [&str; 14] = [
     "alertmanager_",
     "grafana_",
     "process_",
+    "container_",
     "k6_",
 ];
 /// Labels of every scraped series.

@@ -65,7 +65,10 @@ impl Job {
         Self {
             limit: usize::try_from(limit).unwrap(),
             targets: items(&job["static_configs"]).map(|group| items(&group["targets"]).count()).sum(),
-            rules: items(&job["metric_relabel_configs"]).filter(|rule| rule["action"] != "replace").map(Rule::read).collect(),
+            rules: items(&job["metric_relabel_configs"])
+                .filter(|rule| !matches!(rule["action"].as_str(), Some("replace" | "labeldrop")))
+                .map(Rule::read)
+                .collect(),
             name,
         }
     }

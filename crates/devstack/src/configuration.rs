@@ -110,7 +110,8 @@ fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
 }
 
 fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> String {
-    let mut text = text.to_owned();
+    // Without containers there is no cAdvisor.
+    let mut text = drop_item(text, "job_name: cadvisor");
     if !with_grafana {
         text = drop_item(&text, "job_name: grafana");
     }
@@ -197,6 +198,9 @@ scrape_configs:
   - job_name: backend
     static_configs:
       - targets: [backend-1:4001, 'backend-2:4002', backend-3:4003]
+  - job_name: cadvisor
+    static_configs:
+      - targets: [cadvisor:8080]
   - job_name: grafana # dashboards
 
     static_configs:
@@ -230,6 +234,7 @@ rule_files: [/here/prometheus/rules/*.yml]
         assert!(text.contains("127.0.0.1:4003"), "{text}");
         assert!(text.contains("job_name: grafana"), "{text}");
         assert!(text.contains("127.0.0.1:3001"), "{text}");
+        assert!(!text.contains("cadvisor"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // Queries of figures that several dashboards show.
 
-import { answered, byClass, inShownTime, orNone, orZero, ours, quantile, rate, ratio, requests, sum } from './queries.js';
+import { answered, byClass, from, inShownTime, orNone, orZero, ours, quantile, rate, ratio, requests, sum } from './queries.js';
 
 /** Client requests per second. */
 export const requestRate = sum(rate(requests('http_requests_total')));
@@ -32,3 +32,29 @@ export const alertsFiring = orZero('count(ALERTS{alertstate="firing", alertname!
 
 /** Share of cache reads that found an entry, by type. */
 export const cacheHitRate = orNone('max by (cache_type) (cache_type:cache_hits:ratio_rate5m)', 'cache_type');
+
+/** Whether each target responds to scrapes. */
+export const EVERY_TARGET = 'up{job=~".+"}';
+
+/** Targets that do not respond. */
+export const targetsDown = orZero(`count(${EVERY_TARGET} == 0)`);
+
+/** A metric of the machine. */
+export const node = (metric: string, ...matchers: string[]) => from('node', metric, ...matchers);
+
+const idle = rate(node('node_cpu_seconds_total', 'mode="idle"'));
+
+/** Share of the machine's CPU cores in use, and the part used by the replicas and the edge. */
+export const machineCpu = {
+  machine: `1 - avg(${idle})`,
+  service: `${sum(rate('process_cpu_seconds_total{job=~"backend|caddy"}'))} / scalar(count(${idle}))`,
+};
+
+/** Resident memory of all replicas together. */
+export const replicasMemory = sum(from('backend', 'process_resident_memory_bytes'));
+
+/** Free share of each disk. */
+export const diskFree = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node('node_filesystem_size_bytes', 'fstype!="tmpfs"')}`;
+
+/** Free share of the fullest disk. */
+export const fullestDisk = `min(${diskFree})`;

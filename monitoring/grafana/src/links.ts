@@ -18,6 +18,9 @@ export type Name =
   | 'runtime'
   | 'frontend'
   | 'infrastructure-slo'
+  | 'machine'
+  | 'containers'
+  | 'monitoring'
   | 'load-test';
 
 /** Grafana's folders, which provisioning/dashboards/vitrine.yml titles. The name of a dashboard's folder is also one of its tags. */

@@ -6,12 +6,15 @@ import { fileURLToPath } from 'node:url';
 
 import { accounts } from './dashboards/accounts.js';
 import { apiPerformance } from './dashboards/api-performance.js';
+import { containers } from './dashboards/containers.js';
 import { databaseCache } from './dashboards/database-cache.js';
 import { environments } from './dashboards/environments.js';
 import { frontend } from './dashboards/frontend.js';
 import { httpDetail } from './dashboards/http-detail.js';
 import { infrastructureSlo } from './dashboards/infrastructure-slo.js';
 import { loadTest } from './dashboards/load-test.js';
+import { machine } from './dashboards/machine.js';
+import { monitoring } from './dashboards/monitoring.js';
 import { overview } from './dashboards/overview.js';
 import { realtime } from './dashboards/realtime.js';
 import { runtime } from './dashboards/runtime.js';
@@ -28,6 +31,9 @@ const DASHBOARDS = [
   runtime,
   frontend,
   infrastructureSlo,
+  machine,
+  containers,
+  monitoring,
   loadTest,
 ];
 

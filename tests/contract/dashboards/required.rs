@@ -12,7 +12,7 @@ use crate::promql;
 type Panels = &'static [(&'static str, &'static [&'static str])];
 
 /// For each dashboard: its name, its minimum number of panels, and its required panels.
-const REQUIRED: [(&str, usize, Panels); 11] = [
+const REQUIRED: [(&str, usize, Panels); 14] = [
     (
         "overview",
         10,
@@ -148,12 +148,53 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
         16,
         &[
             ("Responses by status", &["caddy_http_request_duration_seconds_count"]),
-            ("CPU by mode", &["node_cpu_seconds_total"]),
-            ("CPU by process", &["process_cpu_seconds_total"]),
-            ("Memory by process", &["process_resident_memory_bytes"]),
-            ("Series and samples", &["prometheus_tsdb_head_series"]),
             ("Budget left", &["slo:period_error_budget_remaining:ratio"]),
             ("Burn rate", &["slo:current_burn_rate:ratio"]),
+            ("Targets down", &["up"]),
+            ("Machine CPU", &["node_cpu_seconds_total"]),
+            ("Probes", &["probe_success"]),
+        ],
+    ),
+    (
+        "machine",
+        18,
+        &[
+            ("CPU by mode", &["node_cpu_seconds_total"]),
+            ("Load and cores", &["node_load1"]),
+            ("Memory by use", &["node_memory_MemAvailable_bytes"]),
+            ("Disk in use", &["node_filesystem_avail_bytes"]),
+            ("Disk traffic", &["node_disk_written_bytes_total"]),
+            ("Busy disks", &["node_disk_io_time_seconds_total"]),
+            ("Network", &["node_network_receive_bytes_total"]),
+            ("Open files of the machine", &["node_filefd_allocated"]),
+            ("Waiting (pressure)", &["node_pressure_cpu_waiting_seconds_total"]),
+        ],
+    ),
+    (
+        "containers",
+        14,
+        &[
+            ("CPU by process", &["process_cpu_seconds_total"]),
+            ("Memory by process", &["process_resident_memory_bytes"]),
+            ("Restarts by process", &["process_start_time_seconds"]),
+            ("CPU by container", &["container_cpu_usage_seconds_total"]),
+            ("Memory by container", &["container_memory_working_set_bytes"]),
+            ("Network by container", &["container_network_receive_bytes_total"]),
+            ("Restarts by container", &["container_cpu_usage_seconds_total"]),
+        ],
+    ),
+    (
+        "monitoring",
+        18,
+        &[
+            ("Targets down", &["up"]),
+            ("Scrape duration", &["scrape_duration_seconds"]),
+            ("Series and samples", &["prometheus_tsdb_head_series"]),
+            ("Rule evaluation", &["prometheus_rule_group_last_duration_seconds"]),
+            ("Failed rule evaluations", &["prometheus_rule_evaluation_failures_total"]),
+            ("Query duration", &["prometheus_engine_query_duration_seconds"]),
+            ("Prometheus disk and memory", &["prometheus_tsdb_wal_storage_size_bytes"]),
+            ("Alerts handed over", &["prometheus_notifications_dropped_total"]),
             ("Target losses", &["up"]),
         ],
     ),

@@ -99,6 +99,8 @@ pub enum Cause {
     EdgeErrors,
     /// The certificate of the edge expires soon.
     Certificate,
+    /// Containers run, which is so only under Compose.
+    Containers,
 }
 
 impl Cause {
@@ -135,7 +137,8 @@ impl Cause {
             | Self::BrowserReports
             | Self::SlowDriver
             | Self::ServerErrors
-            | Self::ReplicaRestarted => return None,
+            | Self::ReplicaRestarted
+            | Self::Containers => return None,
             Self::Alerts => meta::TARGET,
             Self::Disk => infra::DISK,
             Self::LoginFailures => accounts::FAILURES,
@@ -169,6 +172,12 @@ impl Cause {
     #[must_use]
     pub fn is_of_replicas(self) -> bool {
         self >= Self::PostgresAway
+    }
+
+    /// Whether the proof can inject it. A stack of local processes has no containers.
+    #[must_use]
+    pub fn is_injectable(self) -> bool {
+        self != Self::Containers
     }
 }
 
@@ -277,7 +286,34 @@ fn replica_restarted(test: &mut TestStack) -> Result<Mitigation> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use rule_tools::dashboards;
+
     use super::*;
+
+    /// A panel that could react to an injected cause must not escape the proof by naming a cause that is not injected.
+    #[test]
+    fn exactly_the_panels_that_query_only_containers_have_a_cause_that_is_not_injected() {
+        let causes = dashboards::causes::<Cause>().unwrap();
+        let (mut declared, mut found) = (BTreeSet::new(), BTreeSet::new());
+        for dashboard in dashboards::committed().unwrap() {
+            for panel in dashboard.shown() {
+                let name = format!("{} / {}", dashboard.title, panel.title);
+                let of_containers = |expr: &str| expr.matches("job=").count() == expr.matches("job=\"cadvisor\"").count();
+                if panel.targets.iter().all(|target| target.expr.contains("job=") && of_containers(&target.expr)) {
+                    found.insert(name.clone());
+                }
+                if !causes[&dashboard.uid][&panel.id].is_injectable() {
+                    declared.insert(name);
+                }
+            }
+            let is_shown_everywhere = |panel: &&dashboards::Panel| causes[&dashboard.uid][&panel.id].is_injectable();
+            assert!(dashboard.first_row().iter().all(is_shown_everywhere), "{}: containers in the first row", dashboard.title);
+        }
+        assert!(!declared.is_empty());
+        assert_eq!(declared, found);
+    }
 
     #[test]
     fn causes_have_the_same_names_in_commands_and_in_files() {

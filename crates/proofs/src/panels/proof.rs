@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use devstack::form::Form;
 use devstack::paths;
+use devstack::ports::Port;
 use devstack::process::{check_interrupt, rest};
 use devstack::report::{Outcome, Report};
 use devstack::speed::Pace;
@@ -14,7 +15,8 @@ use rule_tools::dashboards::{self, Dashboard, Panel, Variables};
 
 use super::baseline::Baseline;
 use super::causes::Cause;
-use super::shown::{Shown, now, per_bucket, query_range, values};
+use super::query::{self, Query, SHOWN};
+use super::shown::{Shown, now, query_range, values};
 use crate::drill::test_stack::TestStack;
 
 /// The time after which the windows of most rates no longer contain the preceding cause.
@@ -33,14 +35,12 @@ const LIMIT_OF_TRAFFIC: Duration = Duration::from_mins(2);
 /// Maximum number of times that a cause is injected. Other programs of the machine can hide a movement; a panel that does not react to its
 /// cause fails every time.
 const ATTEMPTS: u8 = 3;
-/// The length of the time range in which every query of a panel must return data.
-const SHOWN: Duration = Duration::from_secs(30);
 
 /// A panel and the state of its proof.
 struct Case {
     name: String,
     cause: Cause,
-    queries: Vec<Query>,
+    queries: Vec<Watched>,
     /// The problem with the panel's data under load, if any.
     trouble: Option<String>,
     /// Number of times that the cause was injected for this panel.
@@ -50,10 +50,9 @@ struct Case {
     moved: Moved,
 }
 
-struct Query {
-    name: String,
-    text: String,
-    is_of_buckets: bool,
+/// A query and its baseline, once it is recorded.
+struct Watched {
+    query: Query,
     baseline: Option<Baseline>,
 }
 
@@ -98,7 +97,7 @@ impl Proof {
     /// Selects the panels that query the edge's metrics and have the cause `traffic`. Their proof takes about half a minute.
     pub fn of_the_edge(speed: u32) -> Result<Self> {
         let mut proof = Self::read(speed, &[Cause::Traffic])?;
-        proof.cases.retain(|case| case.queries.iter().any(|query| query.text.contains("caddy_http_")));
+        proof.cases.retain(|case| case.queries.iter().any(|watched| watched.query.text.contains("caddy_http_")));
         proof.dashboards.retain(|(dashboard, _)| proof.cases.iter().any(|case| case.name.starts_with(&dashboard.title)));
         ensure!(!proof.cases.is_empty(), "no panel queries the edge's metrics");
         Ok(proof)
@@ -117,7 +116,7 @@ impl Proof {
     pub fn run(mut self, report: &mut Report, test: &mut TestStack) -> Result<()> {
         // The load is always included, because all other causes happen under load.
         let causes: BTreeSet<Cause> = self.cases.iter().map(|case| case.cause).chain([Cause::Traffic]).collect();
-        for cause in causes {
+        for cause in causes.into_iter().filter(|cause| cause.is_injectable()) {
             let start = Instant::now();
             eprintln!("--- {cause}");
             // The load starts once and then continues.
@@ -138,6 +137,9 @@ impl Proof {
                 eprintln!("    {}: {}", case.name, outcome.note);
                 report.add(case.name.as_str(), start.elapsed(), outcome);
             }
+        }
+        for case in self.cases.iter().filter(|case| !case.cause.is_injectable()) {
+            report.step(case.name.as_str(), || case.without_cause(test, self.step))?;
         }
         Ok(())
     }
@@ -169,7 +171,7 @@ impl Proof {
         let start = Instant::now();
         loop {
             let to = now();
-            for case in &mut self.cases {
+            for case in self.cases.iter_mut().filter(|case| case.cause.is_injectable()) {
                 case.trouble = case.trouble(test, to, self.step);
             }
             if self.cases.iter().all(|case| case.trouble.is_none()) || start.elapsed() > LIMIT {
@@ -181,17 +183,18 @@ impl Proof {
 
     /// Checks that variables have values and that the queries of annotations are valid.
     fn check_variables(&self, report: &mut Report, test: &TestStack) -> Result<()> {
+        let prometheus = test.url(Port::Prometheus)?;
         for (dashboard, variables) in &self.dashboards {
             report.step(format!("{} / variables and annotations", dashboard.title), || {
                 for (name, choices) in dashboard.choices() {
                     let (series, label) = choices.with_context(|| format!("the variable {name} has a query of an unknown form"))?;
-                    let count = values(test, &variables.fill(series)?, label)?;
+                    let count = values(&prometheus, &variables.fill(series)?, label)?;
                     ensure!(count > 0, "the variable {name} has no values");
                 }
                 let to = now();
                 for annotation in dashboard.annotations() {
                     let query = variables.fill(&annotation.expr)?;
-                    query_range(test, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
+                    query_range(&prometheus, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
                 }
                 Ok(Outcome::passed())
             })?;
@@ -202,14 +205,8 @@ impl Proof {
 
 impl Case {
     fn new(dashboard: &Dashboard, panel: &Panel, cause: Cause, variables: &Variables) -> Result<Self> {
-        let name = format!("{} / {}", dashboard.title, panel.title);
-        let query = |target: &dashboards::Target| {
-            let text = variables.fill(&target.expr).with_context(|| name.clone())?;
-            Ok(Query { name: target.name.clone(), text, is_of_buckets: target.is_of_buckets(), baseline: None })
-        };
-        let queries = panel.targets.iter().map(query).collect::<Result<Vec<_>>>()?;
-        ensure!(!queries.is_empty(), "{name} has no query");
-        Ok(Self { name, cause, queries, trouble: None, attempts: 0, restless: 0, moved: Moved::NotYet })
+        let queries = Query::of(dashboard, panel, variables)?.into_iter().map(|query| Watched { query, baseline: None }).collect();
+        Ok(Self { name: query::name(dashboard, panel), cause, queries, trouble: None, attempts: 0, restless: 0, moved: Moved::NotYet })
     }
 
     /// Records the baseline from the samples between two times.
@@ -218,38 +215,50 @@ impl Case {
         // Both ends are included.
         let times = 1 + usize::try_from(Duration::from_secs_f64(to - from).as_millis() / step.as_millis()).unwrap_or_default();
         let alerts = self.cause.alerts();
-        for query in &mut self.queries {
-            match query.query_range(test, from, to, step) {
+        for watched in &mut self.queries {
+            match watched.range(test, from, to, step) {
                 Ok(quiet) => {
                     let baseline = Baseline::of(&quiet, times).restless(self.restless).of_alerts(&alerts);
-                    query.baseline = Some(if query.is_of_buckets { baseline.in_shades() } else { baseline });
+                    watched.baseline = Some(if watched.query.is_of_buckets { baseline.in_shades() } else { baseline });
                 }
-                Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", query.name)),
+                Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", watched.query.name)),
             }
         }
     }
 
     /// The problem with the panel's data in the time range [`SHOWN`] that ends at `to`, if any.
     fn trouble(&self, test: &TestStack, to: f64, step: Duration) -> Option<String> {
-        self.queries.iter().find_map(|query| match query.query_range(test, to - SHOWN.as_secs_f64(), to, step) {
-            Ok(shown) => shown.is_empty().then(|| format!("query {} is empty", query.name)),
-            Err(error) => Some(format!("query {}: {error:#}", query.name)),
-        })
+        match test.url(Port::Prometheus) {
+            Ok(prometheus) => self.queries.iter().find_map(|watched| watched.query.trouble(&prometheus, to, step)),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Checks a panel whose cause cannot be injected: its queries are valid. They return nothing; otherwise the panel has to name a cause
+    /// that can be injected.
+    fn without_cause(&self, test: &TestStack, step: Duration) -> Result<Outcome> {
+        let to = now();
+        for watched in &self.queries {
+            let name = &watched.query.name;
+            let shown = watched.range(test, to - SHOWN.as_secs_f64(), to, step).with_context(|| format!("query {name}"))?;
+            ensure!(shown.is_empty(), "query {name} has data although {} cannot be injected: name another cause", self.cause);
+        }
+        Ok(Outcome::skipped(format!("SKIPPED: this stack has no {}; the queries are valid", self.cause)))
     }
 
     /// Checks whether the panel moved between `from` and `to`. The time to the movement counts from `begin`.
     fn check(&mut self, test: &TestStack, begin: f64, from: f64, to: f64, step: Duration) {
         self.moved = Moved::NotYet;
-        for query in &self.queries {
-            let Some(baseline) = &query.baseline else { continue };
-            match query.query_range(test, from, to, step) {
+        for watched in &self.queries {
+            let Some(baseline) = &watched.baseline else { continue };
+            match watched.range(test, from, to, step) {
                 Ok(shown) => {
                     if let Some(time) = baseline.left(&shown, from) {
                         self.moved = Moved::After(time - begin);
                         return;
                     }
                 }
-                Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", query.name)),
+                Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", watched.query.name)),
             }
         }
     }
@@ -275,11 +284,10 @@ impl Case {
     }
 }
 
-impl Query {
+impl Watched {
     /// The data of the query between two times.
-    fn query_range(&self, test: &TestStack, from: f64, to: f64, step: Duration) -> Result<Shown> {
-        let shown = query_range(test, &self.text, from, to, step)?;
-        if self.is_of_buckets { per_bucket(&shown) } else { Ok(shown) }
+    fn range(&self, test: &TestStack, from: f64, to: f64, step: Duration) -> Result<Shown> {
+        self.query.range(&test.url(Port::Prometheus)?, from, to, step)
     }
 }
 

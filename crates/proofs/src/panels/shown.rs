@@ -4,23 +4,21 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use devstack::http::encoded;
+use devstack::http::{encoded, get};
 use serde_json::Value;
-
-use crate::drill::test_stack::TestStack;
 
 /// The timestamps and values of each series, by its labels in JSON. NaN counts as a missing value; infinite values are kept.
 pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
 
-/// The data of a query between two times, one value per `step`.
-pub fn query_range(test: &TestStack, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
+/// The data of a query to the Prometheus at a URL between two times, one value per `step`.
+pub fn query_range(prometheus: &str, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
     let path = format!("/api/v1/query_range?query={}&start={from}&end={to}&step={}", encoded(query), step.as_secs_f64());
-    read(&test.prometheus(&path)?)
+    read(&get(&format!("{prometheus}{path}"))?.json()?)
 }
 
 /// The number of values that a label has in the series that match a selector.
-pub fn values(test: &TestStack, series: &str, label: &str) -> Result<usize> {
-    let answer = test.prometheus(&format!("/api/v1/label/{label}/values?match[]={}", encoded(series)))?;
+pub fn values(prometheus: &str, series: &str, label: &str) -> Result<usize> {
+    let answer = get(&format!("{prometheus}/api/v1/label/{label}/values?match[]={}", encoded(series)))?.json()?;
     let values = checked(&answer)?.as_array().context("Prometheus returned no list")?;
     Ok(values.len())
 }

@@ -99,6 +99,13 @@ impl Dashboard {
         self.panels.iter().chain(inside).filter(|panel| !matches!(panel.kind.as_str(), "row" | "text")).collect()
     }
 
+    /// The panels of its first row, which answers the question of the dashboard.
+    #[must_use]
+    pub fn first_row(&self) -> Vec<&Panel> {
+        let after = self.panels.iter().skip_while(|panel| panel.kind != "row").skip(1);
+        after.take_while(|panel| panel.kind != "row").filter(|panel| panel.kind != "text").collect()
+    }
+
     /// The events marked on its graphs.
     #[must_use]
     pub fn annotations(&self) -> &[Annotation] {
@@ -129,6 +136,17 @@ impl Variable {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_first_row_ends_where_the_second_begins() {
+        let panel = |id: u32, kind: &str| json!({ "id": id, "type": kind });
+        let dashboard: Dashboard = serde_json::from_value(json!({
+            "uid": "a", "title": "A", "time": { "from": "now-1h" }, "annotations": { "list": [] }, "templating": { "list": [] },
+            "panels": [panel(1, "row"), panel(2, "stat"), panel(3, "text"), panel(4, "stat"), panel(5, "row"), panel(6, "table")],
+        }))
+        .unwrap();
+        assert_eq!(dashboard.first_row().iter().map(|panel| panel.id).collect::<Vec<_>>(), [2, 4]);
+    }
 
     #[test]
     fn panels_in_collapsed_rows_are_shown_but_rows_and_texts_are_not() {

@@ -1,27 +1,16 @@
-// Objectives and their error budgets; the edge, the machine and the monitoring.
+// Objectives and their error budgets, and the edge. `machine`, `containers` and `monitoring` have the details of the rest of the
+// infrastructure.
 
-import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
+import { BAD, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
-import { alertsFiring } from '../figures.js';
+import { alertsFiring, fullestDisk, machineCpu, targetsDown } from '../figures.js';
 import { barGauge, stat, stateTimeline, table, timeSeries } from '../panels.js';
-import { AT_EDGE, byClass, from, inShownTime, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
+import { AT_EDGE, byClass, from, max, min, orZero, part, quantile, rate, ratio, sum } from '../queries.js';
 
 const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', AT_EDGE, ...matchers);
 const edgeRequests = (...matchers: string[]) => part(edge(...matchers), 'count');
-const node = (metric: string, ...matchers: string[]) => from('node', metric, ...matchers);
-const prometheus = (metric: string, ...matchers: string[]) => from('prometheus', metric, ...matchers);
-const alertmanager = (metric: string) => from('alertmanager', metric);
 const probe = (metric: string, ...matchers: string[]) => from('probe', metric, ...matchers);
 const DAY = 86400;
-const EVERY_TARGET = 'up{job=~".+"}';
-const free = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node('node_filesystem_size_bytes', 'fstype!="tmpfs"')}`;
-
-/** Resident memory of all replicas together. */
-const replicas = sum(from('backend', 'process_resident_memory_bytes'));
-
-const notifications = alertmanager('alertmanager_notifications_total');
-/** Selects integrations with at least one notification, because Alertmanager also exposes a counter for each unused integration. */
-const used = `(${sum(inShownTime(notifications), 'integration')} > 0)`;
 
 export const infrastructureSlo = dashboard('infrastructure-slo', {
   title: 'Infrastructure and SLO',
@@ -55,9 +44,10 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         title: 'Targets down',
         description: 'Scrape targets that do not respond. Good: 0.',
         unit: 'none',
-        query: orZero(`count(${EVERY_TARGET} == 0)`),
+        query: targetsDown,
         limits: none,
         alert: 'TargetDown',
+        more: 'monitoring',
         movedBy: 'replica-stopped',
       }),
       stat({
@@ -84,9 +74,10 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         description: 'Free share of the fullest disk. Good: above 20 %.',
         unit: 'percentunit',
         decimals: 0,
-        query: `min(${free})`,
+        query: fullestDisk,
         limits: high(0.1, 0.2),
         alert: 'DiskWillFill',
+        more: 'machine',
         movedBy: 'disk',
       }),
       stat({
@@ -95,11 +86,9 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
           "Share of the machine's CPU cores in use, and the part used by the replicas and the edge. Good: below 80 %. A wide gap means that other processes load the machine.",
         unit: 'percentunit',
         decimals: 0,
-        query: {
-          machine: `1 - avg(${rate(node('node_cpu_seconds_total', 'mode="idle"'))})`,
-          service: `${sum(rate('process_cpu_seconds_total{job=~"backend|caddy"}'))} / scalar(count(${rate(node('node_cpu_seconds_total', 'mode="idle"'))}))`,
-        },
+        query: machineCpu,
         limits: low(0.8, 0.95),
+        more: 'machine',
         movedBy: 'busy',
       }),
       stat({
@@ -282,193 +271,6 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         alert: 'CertificateExpiry',
         movedBy: 'certificate',
         width: 4,
-      }),
-    ),
-    row(
-      'Machine',
-      timeSeries({
-        title: 'CPU by mode',
-        description: "Share of the machine's CPU cores by mode. Good: spare capacity at the top; `iowait` and `steal` are lost time.",
-        unit: 'percentunit',
-        max: 1,
-        query: { '{{mode}}': `avg by (mode) (${rate(node('node_cpu_seconds_total', 'mode!="idle"'))}) > 0.001` },
-        stacked: true,
-        movedBy: 'disk-traffic',
-      }),
-      timeSeries({
-        title: 'Memory',
-        description:
-          'Memory of the machine: used by the replicas, used by other processes, available. Good: much is available; caches are freed on demand.',
-        unit: 'bytes',
-        query: {
-          replicas,
-          others: `clamp_min(${sum(node('node_memory_MemTotal_bytes'))} - ${sum(node('node_memory_MemAvailable_bytes'))} - ${replicas}, 0)`,
-          available: sum(node('node_memory_MemAvailable_bytes')),
-        },
-        colours: { '/replicas/': 'purple', '/others/': 'blue', '/available/': 'green' },
-        stacked: true,
-        movedBy: 'memory',
-      }),
-      timeSeries({
-        title: 'Disk in use',
-        description: 'Used share of each disk. Good: below 80 % (dashed).',
-        unit: 'percentunit',
-        max: 1,
-        query: { '{{device}}': `1 - ${min(free, 'device')}` },
-        limits: low(0.8, 0.9),
-        alert: 'DiskWillFill',
-        movedBy: 'disk',
-      }),
-      timeSeries({
-        title: 'Disk traffic',
-        description: 'Bytes per second read from and written to disks. Good: follows database statements.',
-        unit: 'Bps',
-        query: {
-          read: sum(rate(node('node_disk_read_bytes_total'))),
-          written: sum(rate(node('node_disk_written_bytes_total'))),
-        },
-        movedBy: 'disk-traffic',
-      }),
-      timeSeries({
-        title: 'Waiting (pressure)',
-        description: 'Share of time in which a process waited for CPU, disk or memory. Good: disk and memory near 0, CPU low.',
-        unit: 'percentunit',
-        query: {
-          CPU: orZero(max(rate(node('node_pressure_cpu_waiting_seconds_total')))),
-          disk: orZero(max(rate(node('node_pressure_io_waiting_seconds_total')))),
-          memory: orZero(max(rate(node('node_pressure_memory_waiting_seconds_total')))),
-        },
-        movedBy: 'disk-traffic',
-      }),
-    ),
-    row(
-      'Processes',
-      timeSeries({
-        title: 'CPU by process',
-        description:
-          'CPU cores that each process uses: replicas, edge, exporters, Prometheus, Alertmanager, Grafana. Good: the replicas are at the top.',
-        unit: 'short',
-        decimals: 2,
-        query: { '{{job}} {{instance}}': 'sum by (job, instance) (rate(process_cpu_seconds_total{job=~".+"}[$__rate_interval]))' },
-        legend: 'right',
-        movedBy: 'traffic',
-      }),
-      timeSeries({
-        title: 'Memory by process',
-        description: 'Resident memory of each process, and of Redis. Good: flat.',
-        unit: 'bytes',
-        query: {
-          '{{job}} {{instance}}':
-            'sum by (job, instance) (process_resident_memory_bytes{job=~".+"} or redis_memory_used_rss_bytes{job="redis"})',
-        },
-        legend: 'right',
-        alert: 'HighMemoryUsage',
-        movedBy: 'memory',
-      }),
-    ),
-    row(
-      'Monitoring',
-      stateTimeline({
-        title: 'Targets',
-        description: 'When Prometheus could scrape each target. Good: green.',
-        unit: 'none',
-        query: { '{{job}} {{instance}}': min(EVERY_TARGET, 'job', 'instance') },
-        words: { 0: ['down', BAD], 1: ['up', GOOD] },
-        alert: 'TargetDown',
-        movedBy: 'replica-stopped',
-        height: 10,
-      }),
-      barGauge({
-        title: 'Target losses',
-        description:
-          'Number of times that a target stopped responding in the selected time range, for the ten worst targets. Good: none; more than two in 15 minutes raise an alert.',
-        unit: 'none',
-        query: { '{{job}} {{instance}}': orNone('topk(10, resets(up{job=~".+"}[$__range])) > 0', 'job') },
-        limits: low(1, 3),
-        alert: 'StatusFlapping',
-        movedBy: 'replica-stopped',
-      }),
-      timeSeries({
-        title: 'Samples per scrape',
-        description:
-          "Samples per scrape as a share of the job's `sample_limit` in prometheus.yml, for the largest target. Good: below 33 %; more than 50 % raises an alert, and above 100 % Prometheus drops the scrape (both dashed).",
-        unit: 'percentunit',
-        query: { '{{job}}': max(ratio('scrape_samples_post_metric_relabeling{job=~".+"}', 'scrape_sample_limit{job=~".+"}'), 'job') },
-        limits: low(0.5, 1),
-        alert: 'CardinalityGrowth',
-        movedBy: 'traffic',
-        width: 12,
-        height: 10,
-      }),
-      timeSeries({
-        title: 'Scrape duration',
-        description: "Scrape duration of each job's slowest target. Good: below a second; the timeout is 10 s (dashed).",
-        unit: 's',
-        query: { '{{job}}': max('scrape_duration_seconds{job=~".+"}', 'job') },
-        limits: below(10),
-        movedBy: 'alerts',
-      }),
-      timeSeries({
-        title: 'Rule evaluation',
-        description: 'Duration of one evaluation of all rules. Good: well below the interval of 15 s.',
-        unit: 's',
-        query: {
-          'all groups': sum(prometheus('prometheus_rule_group_last_duration_seconds')),
-          'slowest group': max(prometheus('prometheus_rule_group_last_duration_seconds')),
-        },
-        movedBy: 'rules',
-      }),
-      timeSeries({
-        title: 'Failed rule evaluations',
-        description: 'Failed rule evaluations per minute. Alerts and recorded series of a failed rule are missing. Good: none.',
-        unit: 'cpm',
-        query: { failed: perMinute(sum(rate(prometheus('prometheus_rule_evaluation_failures_total')))) },
-        colours: { '/failed/': BAD },
-        alert: 'MonitoringBroken',
-        movedBy: 'rules',
-      }),
-      timeSeries({
-        title: 'Series and samples',
-        description: "Series in Prometheus' memory, and samples ingested per second. Good: flat between deployments.",
-        unit: 'short',
-        query: {
-          series: sum(prometheus('prometheus_tsdb_head_series')),
-          'samples per second': sum(rate(prometheus('prometheus_tsdb_head_samples_appended_total'))),
-        },
-        alert: 'CardinalityGrowth',
-        movedBy: 'rules',
-      }),
-      timeSeries({
-        title: 'Alerts by state',
-        description: 'Pending and firing alerts by severity; Watchdog has the severity none. Good: only Watchdog.',
-        unit: 'none',
-        query: { '{{severity}} {{alertstate}}': 'count by (severity, alertstate) (ALERTS)' },
-        colours: { '/critical firing/': 'red', '/warning firing/': 'orange', '/info firing/': 'blue', '/none firing/': 'green' },
-        stacked: true,
-        movedBy: 'edge-errors',
-      }),
-      timeSeries({
-        title: 'Notifications',
-        description: 'Notifications per minute by integration, and failed attempts to send one. Good: follows the alerts, none failed.',
-        unit: 'cpm',
-        query: {
-          '{{integration}}': orNone(`${perMinute(sum(rate(notifications), 'integration'))} and on (integration) ${used}`, 'integration'),
-          failed: perMinute(sum(rate(alertmanager('alertmanager_notification_requests_failed_total')))),
-        },
-        colours: { '/failed/': BAD },
-        alert: 'MonitoringBroken',
-        movedBy: 'alerts',
-      }),
-      timeSeries({
-        title: 'Prometheus disk and memory',
-        description:
-          'Size of the blocks on disk, and resident memory. The first block appears after about three hours. Good: blocks below 5 GB; at 5 GB Prometheus deletes the oldest.',
-        unit: 'bytes',
-        query: {
-          blocks: sum(prometheus('prometheus_tsdb_storage_blocks_bytes')),
-          memory: sum(from('prometheus', 'process_resident_memory_bytes')),
-        },
-        movedBy: 'rules',
       }),
     ),
   ],
