@@ -103,7 +103,7 @@ export const databaseCache = dashboard('database-cache', {
         query: orAll(ratio(hits, `(${hits} + ${misses})`)),
         limits: high(0.5, 0.7),
         alert: 'LowCacheHitRate',
-        movedBy: 'traffic',
+        movedBy: 'redis-away',
       }),
     ),
     row(

@@ -228,7 +228,7 @@ export const loadTest = dashboard('load-test', {
         limits: above(0.9),
         more: 'database-cache',
         width: 6,
-        movedBy: 'traffic',
+        movedBy: 'redis-away',
       }),
       timeSeries({
         title: 'Scheduling delay p95',

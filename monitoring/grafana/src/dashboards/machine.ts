@@ -116,7 +116,7 @@ export const machine = dashboard('machine', {
         unit: 'percentunit',
         max: 1,
         query: { 'core {{cpu}}': `1 - avg by (cpu) (${rate(node('node_cpu_seconds_total', 'mode="idle"'))})` },
-        movedBy: 'traffic',
+        movedBy: 'busy',
       }),
       timeSeries({
         title: 'Load and cores',
