@@ -122,8 +122,9 @@ impl Accounts {
         attempt.end().await;
         Ok(proven.version)
     }
-    /// Locks the account of a user who has repeated the password, against new sessions, projects and memberships, until the transaction
-    /// ends.
+
+    /// Locks the account of a user who has repeated the password. Until the transaction ends, the account gets no new session, project or
+    /// membership.
     ///
     /// # Errors
     /// `WrongPassword` when the credentials no longer have this version: the repeated password may be an old one.

@@ -246,21 +246,13 @@ impl Accounts {
         events::not_vouched_for(&self.parts().metrics);
     }
 
-    /// Locks a user's row until the caller's transaction ends. Returns whether the account has a password.
+    /// Locks the row of a signed-in user until the caller's transaction ends. Returns whether the account has a password. Requires that the
+    /// session of the request still exists: a reset or change of the password may have ended it since the request was authenticated.
     ///
     /// # Errors
-    /// `InvalidToken` when the account no longer exists.
-    pub async fn lock(&self, conn: &mut Conn, user: Uuid) -> Result<bool, AccountError> {
-        store::lock_user(conn, user).await?.ok_or(AccountError::InvalidToken)
-    }
-
-    /// As [`Self::lock`], and requires that the session of the request still exists: a reset or change of the password may have ended it
-    /// since the request was authenticated.
-    ///
-    /// # Errors
-    /// `InvalidToken` when the session has ended.
+    /// `InvalidToken` when the account no longer exists or the session has ended.
     pub async fn lock_signed_in(&self, conn: &mut Conn, client: SignedInClient) -> Result<bool, AccountError> {
-        let has_password = self.lock(conn, client.user).await?;
+        let has_password = store::lock_user(conn, client.user).await?.ok_or(AccountError::InvalidToken)?;
         let is_signed_in = store::has_session(conn, client.user, client.session).await?;
         if is_signed_in { Ok(has_password) } else { Err(AccountError::InvalidToken) }
     }
