@@ -21,6 +21,7 @@ use crate::features::environments::driver::Engine;
 use crate::features::environments::logs::Follower;
 use crate::features::environments::{self, Environments, watch_engine};
 use crate::features::faults::Faults;
+use crate::features::log_levels::LogLevels;
 use crate::features::oauth::{self, Oauth};
 use crate::features::posts::{self, Posts};
 use crate::features::projects::{self, Projects};
@@ -163,8 +164,10 @@ impl App {
         let faults = config.faults.then(|| Faults::new(db.clone(), injector, router::templates(&interface)));
         let fleet = Fleet::new(db.clone(), accounts.clone(), oauth.clone(), environments.clone(), health.clone(), metrics.clone());
         let follower = environments.follower(&config);
-        let tools = Tools::new(config.tools.clone());
         let state = AppState::from(Parts {
+            log_levels: LogLevels::new(config.log.clone(), realtime.clone()),
+            tools: Tools::new(config.tools.clone()),
+            visits: Visits::new(config.beacons_per_minute, metrics.clone()),
             config,
             metrics,
             exporter,
@@ -177,10 +180,8 @@ impl App {
             environments,
             posts,
             deletion,
-            visits,
             faults,
             heartbeat,
-            tools,
         });
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, background: Background { redis, cache, engine, workers, mail_workers, fleet, follower, state } })
@@ -268,7 +269,8 @@ impl Background {
     /// Starts the tasks that run until the replica shuts down.
     fn spawn_tasks(&self) -> Tasks {
         let Self { redis, cache, engine, workers, mail_workers, fleet, follower, state } = self;
-        let Parts { metrics, exporter, db, realtime, health, accounts, projects, environments, faults, heartbeat, .. } = &**state;
+        let Parts { metrics, exporter, db, realtime, health, accounts, projects, environments, faults, log_levels, heartbeat, .. } =
+            &**state;
         let mut tasks = Tasks::new(metrics.clone());
         tasks.spawn("metrics upkeep", exporter.clone().upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
@@ -284,6 +286,7 @@ impl Background {
         tasks.spawn("project subscriptions", projects::watch_access(projects.clone(), realtime.clone()));
         tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
         tasks.spawn("log signals", environments.receive_log_signals());
+        tasks.spawn("log levels", log_levels.clone().follow());
         tasks.spawn("health", health.clone().watch(db.clone(), redis.clone()));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine.clone(), health.clone()));

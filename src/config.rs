@@ -23,6 +23,7 @@ use self::values::{duration, limit, platform_limit, statement_limit};
 use crate::domain::DriverName;
 use crate::mail;
 use crate::sealing::Keyring;
+use crate::telemetry::levels;
 
 /// Passwords that examples use. Production rejects them.
 const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret", "changeme", "admin"];
@@ -243,12 +244,15 @@ pub struct Config {
     /// Bearer token that the metrics routes require; if unset, these routes are open (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
-    /// Log filter, as tracing directives
+    /// Levels of log lines: one for everything, and one for each target, such as `info,vitrine::jobs=debug`
     #[arg(long, env = "LOG", value_name = "LOG", default_value = "info")]
     pub log: String,
     /// Format of log lines
     #[arg(long, env = "LOG_FORMAT", value_name = "LOG_FORMAT", default_value = "json")]
     pub log_format: LogFormat,
+    /// Share of requests with an access line in the log, 0 to 1
+    #[arg(long, env = "ACCESS_LOG_SAMPLE", value_name = "ACCESS_LOG_SAMPLE", default_value = "0")]
+    pub access_log_sample: f64,
 }
 
 impl Config {
@@ -298,6 +302,9 @@ impl Config {
         if !(0.0..=1.0).contains(&self.rum_sample) {
             return Err("RUM_SAMPLE must be 0 to 1".to_owned());
         }
+        if !(0.0..=1.0).contains(&self.access_log_sample) {
+            return Err("ACCESS_LOG_SAMPLE must be 0 to 1".to_owned());
+        }
         if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
             return Err("SIM_LINES_PER_SECOND must be 0.001 to 100000".to_owned());
         }
@@ -307,8 +314,7 @@ impl Config {
             None if self.platforms_file.is_some() => return Err("TOKEN_KEYS must contain a key if PLATFORMS_FILE is set".to_owned()),
             None => {}
         }
-        tracing_subscriber::EnvFilter::try_new(&self.log)
-            .map_err(|error| format!("LOG must be tracing directives such as info,vitrine=debug: {error}"))?;
+        levels::parse(&self.log).map_err(|requirement| format!("LOG must be {requirement}"))?;
         Ok(())
     }
 

@@ -57,7 +57,8 @@ pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, BoxError> {
     let operations = operations_of(&interface, state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.heartbeat.answered());
-    let watched = Watched { measured, replica: HeaderValue::from_str(&state.config.replica)? };
+    let replica = HeaderValue::from_str(&state.config.replica)?;
+    let watched = Watched { measured, replica, access_log_sample: state.config.access_log_sample };
     let own_pages = origin::layer(&state.config)?;
     let admission: Admission = {
         let state = state.clone();
@@ -97,6 +98,7 @@ pub fn build_bare(interface: OpenApiRouter<AppState>, state: AppState) -> Router
 struct Watched {
     measured: HttpLayer,
     replica: HeaderValue,
+    access_log_sample: f64,
 }
 
 impl Watched {
@@ -104,7 +106,7 @@ impl Watched {
     /// outermost identifies the request, so that all problems and log lines of the request contain its identifier.
     fn around<S: Endpoint>(&self, inner: S) -> impl Endpoint + use<S> {
         let caught = CatchPanicLayer::custom(layers::panicked as fn(Box<dyn Any + Send>) -> Response).layer(inner);
-        layers::identify(self.replica.clone(), self.measured.layer(caught))
+        layers::identify(self.replica.clone(), self.access_log_sample, self.measured.layer(caught))
     }
 }
 

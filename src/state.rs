@@ -9,6 +9,7 @@ use crate::features::accounts::Accounts;
 use crate::features::deletion::Deletion;
 use crate::features::environments::Environments;
 use crate::features::faults::Faults;
+use crate::features::log_levels::LogLevels;
 use crate::features::oauth::Oauth;
 use crate::features::posts::Posts;
 use crate::features::projects::Projects;
@@ -75,6 +76,8 @@ pub struct Parts {
     pub visits: Visits,
     /// The faults service, if `FAULTS` is on.
     pub faults: Option<Faults>,
+    /// The service of log levels.
+    pub log_levels: LogLevels,
     /// The heartbeats of all replicas.
     pub heartbeat: Heartbeat,
     /// The tools for operators.

@@ -31,6 +31,7 @@ export const tour = journey(({ people }) => {
     deleteProject(browser, project);
   }
   faults();
+  logLevels();
   signOut(email);
 });
 
@@ -133,6 +134,13 @@ function faults() {
   browser.call('GET', '/api/faults/{id}', { at, wanted: REFUSED });
   browser.call('DELETE', '/api/faults/{id}', { at, wanted: REFUSED });
   browser.call('DELETE', '/api/faults', { wanted: REFUSED });
+}
+
+function logLevels() {
+  const body = { levels: 'info', expires_in: 1 };
+  browser.call('GET', '/api/log-levels', { wanted: REFUSED });
+  browser.call('PUT', '/api/log-levels', { body, wanted: REFUSED });
+  browser.call('DELETE', '/api/log-levels', { wanted: REFUSED });
 }
 
 function signOut(email) {

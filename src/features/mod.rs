@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod deletion;
 pub mod environments;
 pub mod faults;
+pub mod log_levels;
 pub mod oauth;
 pub mod posts;
 pub mod projects;
@@ -27,6 +28,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(environments::routes())
         .merge(posts::routes())
         .merge(visits::routes())
+        .merge(log_levels::routes())
 }
 
 /// The Socket.IO events of every feature.

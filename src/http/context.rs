@@ -1,35 +1,37 @@
-//! The current request, in a task-local variable. `ApiError` reads this variable for problems and their log lines.
+//! The current request, in a task-local variable. `ApiError` reads this variable for problems.
 
-use axum::http::{HeaderValue, Uri};
+use axum::http::Uri;
+
+use crate::telemetry::trace_context::{TraceContext, TraceId};
 
 tokio::task_local! {
     static CURRENT: RequestContext;
 }
 
-/// The request's identity, as it appears in problems and log lines.
+/// The request's identity, as it appears in problems.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    /// The request identifier: the same in the response header, the log and the problem.
-    pub id: HeaderValue,
+    /// The request in its trace, as log lines name it.
+    pub work: TraceContext,
     /// The request target.
     pub uri: Uri,
 }
 
 impl RequestContext {
-    /// The identifier as text, lossily decoded.
+    /// The identifier of the request, which is that of its trace: the same in the response header, the log, the trace and the problem.
     #[must_use]
-    pub fn id(&self) -> String {
-        String::from_utf8_lossy(self.id.as_bytes()).into_owned()
+    pub fn id(&self) -> TraceId {
+        self.work.trace
     }
 
     /// Runs a future with this request as the current one.
     pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        CURRENT.scope(self, future)
+        self.work.scope(CURRENT.scope(self, future))
     }
 
     /// Like [`Self::scope`], for synchronous code.
     pub fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
-        CURRENT.sync_scope(self.clone(), run)
+        self.work.enter(|| CURRENT.sync_scope(self.clone(), run))
     }
 
     /// The current request; `None` outside of a request.

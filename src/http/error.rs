@@ -1,8 +1,7 @@
 //! Problems (RFC 9457, `application/problem+json`): the only place that maps an error to an HTTP status.
 //!
 //! Each [`Code`] is stable and has one status and one class. A response body never reveals the cause of a 5xx; this module logs the
-//! cause once, with the request identifier if the error answers an HTTP request. A feature's `routes.rs` converts its domain errors
-//! into [`ApiError`].
+//! cause once. A feature's `routes.rs` converts its domain errors into [`ApiError`].
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -150,7 +149,7 @@ pub struct Problem {
     /// Path of the request. Problems from the edge omit it.
     #[schema(required = false)]
     pub instance: String,
-    /// Request identifier; quote it when you contact the operators.
+    /// Identifier of the request and of its trace, as in the header `X-Request-Id`; quote it when you contact the operators.
     pub trace_id: String,
     /// The fields that failed validation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -221,7 +220,7 @@ impl ApiError {
     /// The error for the acknowledgement of a Socket.IO event. Logs the cause: call it once.
     #[must_use]
     pub fn brief(&self) -> Brief<'_> {
-        self.log("");
+        self.log();
         let Self { code, detail, errors, .. } = self;
         Brief { code: code.as_str(), title: code.title(), detail: detail.as_deref(), errors }
     }
@@ -232,14 +231,14 @@ impl ApiError {
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    fn log(&self, id: &str) {
+    fn log(&self) {
         let source = self.source.as_deref().map(|source| source as &dyn Error);
         // Under overload, warnings about refusals would add work to every excess request. Metrics count the refusals instead.
         let is_excess = self.code == Code::Overloaded && source.is_none();
         match self.code.status() {
-            500 => tracing::error!(code = self.code.as_str(), request_id = id, error = source, "request failed"),
-            501.. if !is_excess => tracing::warn!(code = self.code.as_str(), request_id = id, error = source, "request refused"),
-            _ => tracing::debug!(code = self.code.as_str(), request_id = id, error = source, "request refused"),
+            500 => tracing::error!(code = self.code.as_str(), error = source, "request failed"),
+            501.. if !is_excess => tracing::warn!(code = self.code.as_str(), error = source, "request refused"),
+            _ => tracing::debug!(code = self.code.as_str(), error = source, "request refused"),
         }
     }
 }
@@ -268,8 +267,9 @@ impl From<Refusal> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let context = RequestContext::current();
-        let (trace_id, instance) = context.map_or_else(Default::default, |context| (context.id(), context.uri.path().to_owned()));
-        self.log(&trace_id);
+        let named = |context: RequestContext| (context.id().to_string(), context.uri.path().to_owned());
+        let (trace_id, instance) = context.map_or_else(Default::default, named);
+        self.log();
         let status = self.status();
         let Self { code, detail, errors, retry_after, source: _ } = self;
         let problem = Problem {

@@ -2,31 +2,28 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use tower::{Service, service_fn};
 use tracing::Instrument;
-use uuid::Uuid;
-use uuid::fmt::Hyphenated;
 
 use super::context::RequestContext;
 use super::error::{ApiError, Code};
 use super::host;
 use super::unread::UnreadBody;
+use crate::telemetry::trace_context::{TraceContext, TraceId};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 /// Prefixes of the routes without a request span. Probes, scrapes and assets are frequent and trivial; socket events have their own spans.
 const QUIET: [&str; 6] = ["/health", "/metrics", "/api/metrics", "/assets/", "/favicon", "/socket.io/"];
-/// Longer identifiers are replaced, because every log line of a request contains its identifier.
-const MAX_ID_LENGTH: usize = 64;
 
 /// A service that handles requests. A layer is a function from one `Endpoint` to another, so the compiler can inline the whole
 /// stack; `axum::middleware::from_fn` allocates several times per request and layer. Layers use future combinators instead of
@@ -41,28 +38,36 @@ impl<S, B> Endpoint<B> for S where
 {
 }
 
-/// Assigns the request a span and an identifier: the `X-Request-Id` that the edge sets, or a new one if that header is missing or not
-/// harmless. Drains the body that the handler left unread, and adds headers to the response. Rejects a missing or invalid `Host` before
-/// the metrics count the request, because they do not count other malformed request heads either.
-pub fn identify<B>(replica: HeaderValue, mut inner: impl Endpoint<B>) -> impl Endpoint
+/// Assigns the request a span and an identifier: the UUID in the `X-Request-Id` that the edge sets, or a new one if that header is missing
+/// or has another value. Writes an access line for a share of all requests (`ACCESS_LOG_SAMPLE`). Drains the body that the handler left
+/// unread, and adds headers to the response. Rejects a missing or invalid `Host` before the metrics count the request, because they do not
+/// count other malformed request heads either.
+pub fn identify<B>(replica: HeaderValue, access_log_sample: f64, mut inner: impl Endpoint<B>) -> impl Endpoint
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     service_fn(move |request: Request| {
-        let id = request.headers().get(&REQUEST_ID).filter(|id| is_harmless(id)).cloned().unwrap_or_else(new_id);
-        let context = RequestContext { id: id.clone(), uri: request.uri().clone() };
-        let span = span_of(&request, &id);
+        let id = request.headers().get(&REQUEST_ID).and_then(|id| TraceId::of_uuid(id.as_bytes())).unwrap_or_else(TraceId::random);
+        let context = RequestContext { work: TraceContext::in_trace(id), uri: request.uri().clone() };
+        let span = span_of(&request);
+        let access = AccessLine::of(&request, id, access_log_sample);
         let (request, unread) = UnreadBody::of(request);
         // `enter` is necessary besides `scope`: an inner layer may reject the request before it returns a future.
         let answer = context.enter(|| match host::check(&request) {
             Ok(()) => Either::Left(inner.call(request).map_ok(|response| response.map(Body::new))),
             Err(refusal) => Either::Right(ready(Ok(refusal.into_response()))),
         });
+        let answer = answer.map_ok(move |response| {
+            if let Some(access) = access {
+                access.write(response.status());
+            }
+            response
+        });
         let replica = replica.clone();
         context.scope(answer.instrument(span)).and_then(async move |mut response| {
             unread.discard().await;
             let headers = response.headers_mut();
-            headers.insert(&REQUEST_ID, id);
+            headers.insert(&REQUEST_ID, header_of(id));
             headers.insert(&SERVED_BY, replica);
             protect(headers);
             Ok(response)
@@ -70,29 +75,59 @@ where
     })
 }
 
-fn new_id() -> HeaderValue {
-    let mut text = [0; Hyphenated::LENGTH];
-    HeaderValue::from_str(Uuid::now_v7().hyphenated().encode_lower(&mut text)).expect("hexadecimal digits and hyphens")
+fn header_of(id: TraceId) -> HeaderValue {
+    HeaderValue::try_from(id.to_string()).expect("hexadecimal digits")
 }
 
-fn span_of(request: &Request, id: &HeaderValue) -> tracing::Span {
+fn span_of(request: &Request) -> tracing::Span {
     match request.extensions().get::<MatchedPath>() {
         Some(route) if is_quiet(route) => tracing::Span::none(),
         route => {
-            let (id, route) = (id.to_str().unwrap_or_default(), route.map(MatchedPath::as_str));
-            tracing::info_span!("request", request_id = id, method = request.method().as_str(), route)
+            let (method, route) = (method_of(request), route.map(MatchedPath::as_str));
+            tracing::info_span!("request", http.request.method = method, http.route = route)
         }
+    }
+}
+
+/// The method, or `_OTHER` for one that the client made up.
+fn method_of(request: &Request) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| known == request.method()).unwrap_or("_OTHER")
+}
+
+/// The access line of a request, written when the head of its response is ready.
+struct AccessLine {
+    begun: Instant,
+    method: &'static str,
+    route: Option<MatchedPath>,
+}
+
+impl AccessLine {
+    /// `None` for requests that are not in the sample, or that have no span.
+    fn of(request: &Request, id: TraceId, sample: f64) -> Option<Self> {
+        let route = request.extensions().get::<MatchedPath>();
+        let is_written = sample > 0.0 && id.is_among(sample) && !route.is_some_and(is_quiet);
+        is_written.then(|| Self { begun: Instant::now(), method: method_of(request), route: route.cloned() })
+    }
+
+    fn write(self, status: StatusCode) {
+        let Self { begun, method, route } = self;
+        tracing::info!(
+            target: "access",
+            {
+                http.request.method = method,
+                http.route = route.as_ref().map(MatchedPath::as_str),
+                http.response.status_code = status.as_u16(),
+                duration = begun.elapsed().as_secs_f64(),
+            },
+            "request answered"
+        );
     }
 }
 
 /// Whether a route serves probes, scrapes, assets or Socket.IO.
 pub(super) fn is_quiet(route: &MatchedPath) -> bool {
     QUIET.iter().any(|quiet| route.as_str().starts_with(quiet))
-}
-
-fn is_harmless(id: &HeaderValue) -> bool {
-    let id = id.as_bytes();
-    !id.is_empty() && id.len() <= MAX_ID_LENGTH && id.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 /// Adds the security headers (OWASP Secure Headers) that the response does not set itself.

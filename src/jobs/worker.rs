@@ -19,6 +19,7 @@ use crate::db::{Conn, Db, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
 use crate::tasks::ticks;
+use crate::telemetry::trace_context::TraceContext;
 
 /// The workers of one replica; clones share them.
 #[derive(Clone)]
@@ -122,7 +123,7 @@ impl Workers {
                 // Another job may be waiting for this slot, or a later job of the same lane may be waiting for this job to end.
                 queue.wake();
             };
-            running.spawn(work.instrument(span));
+            running.spawn(TraceContext::root().scope(work.instrument(span)));
         }
         Ok(())
     }

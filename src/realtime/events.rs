@@ -22,6 +22,7 @@ use super::inbox::{Put, Received};
 use crate::http::extract::from_value;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{Disconnection, EventIn, Limiter, Message, SocketError};
+use crate::telemetry::trace_context::TraceContext;
 
 type Handler = Arc<dyn Fn(Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
 
@@ -112,12 +113,13 @@ impl Dispatcher {
 
     async fn handle(&self, client: &Client, received: Received) {
         let Received { event, payload, ack } = received;
+        let context = TraceContext::root();
         let timer = self.realtime.0.metrics.websocket_handler_duration.time(event);
         let outcome = match self.events.of(event) {
             None => Err(ApiError::new(Code::UnknownEvent)),
             Some(handler) => {
                 let span = tracing::info_span!("event", event = event.name(), user = %client.identity().user);
-                let work = handler(client.clone(), payload).instrument(span);
+                let work = context.scope(handler(client.clone(), payload).instrument(span));
                 // The handler runs in its own task, so that a panic ends only the event, not the worker.
                 match tokio::spawn(tokio::time::timeout(self.realtime.0.config.request_timeout, work)).await {
                     Ok(Ok(outcome)) => outcome,
@@ -130,7 +132,7 @@ impl Dispatcher {
         match outcome {
             // Ignore a failure: the client has disconnected, or its queue is full.
             Ok(reply) => drop(ack.send(&reply)),
-            Err(error) => self.refuse(ack, &error),
+            Err(error) => context.enter(|| self.refuse(ack, &error)),
         }
         client.connection().answered();
     }

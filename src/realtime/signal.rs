@@ -23,11 +23,20 @@ pub enum Topic {
     TerminalsClosed,
     /// A replica's heartbeat.
     Heartbeat,
+    /// The levels of log lines have changed.
+    LogLevels,
 }
 
 impl Topic {
-    const ALL: [Self; 6] =
-        [Self::SessionsEnded, Self::AccessChanged, Self::LogsGrown, Self::Presence, Self::TerminalsClosed, Self::Heartbeat];
+    const ALL: [Self; 7] = [
+        Self::SessionsEnded,
+        Self::AccessChanged,
+        Self::LogsGrown,
+        Self::Presence,
+        Self::TerminalsClosed,
+        Self::Heartbeat,
+        Self::LogLevels,
+    ];
 }
 
 /// The subscribers of one replica.

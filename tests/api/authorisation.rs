@@ -22,7 +22,7 @@ const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 const FOR_ADMINS: [u16; 6] = [401, 403, 403, 403, 403, 200];
 
 /// All requests of an actor use the same project, so a route that deletes an object comes after the routes that need the object.
-const ROUTES: [Route; 36] = [
+const ROUTES: [Route; 39] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
     (Method::GET, "/api/projects/{id}", None, [401, 404, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
@@ -101,6 +101,9 @@ const ROUTES: [Route; 36] = [
     (Method::GET, "/api/faults/{fault}", None, FOR_ADMINS, FOR_ADMINS),
     (Method::DELETE, "/api/faults/{fault}", None, [401, 403, 403, 403, 403, 204], [401, 403, 403, 403, 403, 204]),
     (Method::DELETE, "/api/faults", None, [401, 403, 403, 403, 403, 204], [401, 403, 403, 403, 403, 204]),
+    (Method::GET, "/api/log-levels", None, FOR_ADMINS, FOR_ADMINS),
+    (Method::PUT, "/api/log-levels", Some(|| json!({ "levels": "error", "expires_in": 60 })), FOR_ADMINS, FOR_ADMINS),
+    (Method::DELETE, "/api/log-levels", None, [401, 403, 403, 403, 403, 204], [401, 403, 403, 403, 403, 204]),
     (Method::DELETE, "/api/projects/{id}", None, [401, 404, 403, 403, 204, 204], [401, 403, 403, 403, 204, 204]),
 ];
 
@@ -215,7 +218,7 @@ async fn every_role_has_its_permissions_in_a_public_project() {
 }
 
 /// Prefixes of the routes that the table must name.
-const BY_ROLE: [&str; 8] = [
+const BY_ROLE: [&str; 9] = [
     "/api/projects",
     "/api/showcase",
     "/api/environments",
@@ -224,6 +227,7 @@ const BY_ROLE: [&str; 8] = [
     "/api/posts",
     "/api/insights",
     "/api/faults",
+    "/api/log-levels",
 ];
 
 /// The path template as in the OpenAPI description.

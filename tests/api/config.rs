@@ -92,6 +92,8 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
         ("TOOL_ADDRESSES", "grafana=http://grafana:3000,prometheus=here"),
         ("TOOL_ADDRESSES", "grafana=http://somebody:hunter2hunter2@grafana:3000"),
         ("LOG", "vitrine=loudly"),
+        ("LOG", "[request]=info"),
+        ("ACCESS_LOG_SAMPLE", "1.5"),
         ("LOG_FORMAT", "xml"),
     ] {
         let given = [DATABASE, REDIS].into_iter().filter(|(other, _)| *other != name);

@@ -22,10 +22,11 @@ fn seeded(stores: &Stores, arguments: &[&str]) -> String {
     output_text(&output)
 }
 
-/// The fields of the log line with this message.
+/// The attributes of the log line with this message.
 fn line(log: &str, message: &str) -> Value {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.into_iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("no line {message:?}: {log}"))
+    let line = lines.into_iter().find(|line| line["body"] == message).unwrap_or_else(|| panic!("no line {message:?}: {log}"));
+    line["attributes"].clone()
 }
 
 async fn showcase(app: &TestApp) -> Vec<Value> {

@@ -201,6 +201,20 @@ fn assert_protected(what: &str, answer: &Answer) {
 }
 
 #[tokio::test]
+async fn the_edge_and_the_replicas_identify_a_request_in_the_same_way_and_ignore_its_claims() {
+    let Some((_replicas, edge)) = stage(1).await else { return };
+    let claimed = "4bf92f3577b34da6a3ce929d0e0e4736";
+    // The edge answers the first path itself.
+    for path in ["/metrics", "/nope"] {
+        let request = edge.get(path).header("x-request-id", claimed).header("traceparent", format!("00-{claimed}-00f067aa0ba902b7-01"));
+        let answer = request.answer().await.expect(404);
+        let id = answer.header("x-request-id");
+        assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) && id != claimed, "{path}: {id}");
+        assert_eq!(answer.json()["trace_id"], id, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_response_has_the_protective_headers() {
     let Some((_replicas, edge)) = stage(1).await else { return };
     let login = edge.request(Method::POST, "/api/auth/login").json(&json!({ "email": "nobody@example.org", "password": "wrong password" }));

@@ -229,7 +229,7 @@ async fn the_log_shows_when_a_fault_is_requested_starts_ends_and_expires() {
     let until_logged = async |message: &str, id: Uuid| {
         let is_logged = |line: &str| {
             let line: Value = serde_json::from_str(line).unwrap_or_default();
-            line["message"] == message && line["level"] == "WARN" && line["id"] == id.to_string()
+            line["body"] == message && line["severity_text"] == "WARN" && line["attributes"]["id"] == id.to_string()
         };
         eventually(&format!("{message} is logged for {id}"), async || when(program.log().lines().any(is_logged))).await;
     };

@@ -10,7 +10,7 @@ use axum_extra::headers::{Authorization, HeaderMapExt};
 use uuid::Uuid;
 
 use super::limits::Caller;
-use super::model::{SignedInClient, Token, TokenHash, User};
+use super::model::{Role, SignedInClient, Token, TokenHash, User};
 use crate::cache::Lookup;
 use crate::config::Config;
 use crate::http::address::ClientNetwork;
@@ -84,6 +84,18 @@ impl CurrentUser {
         let token = TokenHash(client.identity().token_hash.to_vec());
         let (session, user) = state.accounts.recognize(token).await?;
         Ok(Self { user, session: session.id })
+    }
+}
+
+/// The authenticated user of a request that only admins may make. Other users get `forbidden`.
+pub struct Admin(pub User);
+
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let CurrentUser { user, .. } = CurrentUser::from_request_parts(parts, state).await?;
+        if user.role == Role::Admin { Ok(Self(user)) } else { Err(ApiError::new(Code::Forbidden)) }
     }
 }
 

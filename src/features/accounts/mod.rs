@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 pub use audit::{AuditEntry, AuditEvent};
 pub use credentials::OtherSignIns;
-pub use guard::{CurrentUser, MaybeUser, admit};
+pub use guard::{Admin, CurrentUser, MaybeUser, admit};
 pub use limits::{AccountLimits, Caller};
 pub(crate) use model::SessionEntry;
 pub(crate) use model::tried_password;

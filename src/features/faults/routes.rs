@@ -15,7 +15,7 @@ use super::model::Order;
 use super::service::{FaultError, Faults};
 use crate::domain::paging::Page;
 use crate::fault_injection::{Effect, Fault};
-use crate::features::accounts::{CurrentUser, Role, User};
+use crate::features::accounts::{Admin, User};
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
@@ -48,10 +48,7 @@ impl FromRequestParts<AppState> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let faults = state.faults.clone().ok_or_else(|| ApiError::new(Code::NotFound))?;
-        let CurrentUser { user, .. } = CurrentUser::from_request_parts(parts, state).await?;
-        if user.role != Role::Admin {
-            return Err(ApiError::new(Code::Forbidden));
-        }
+        let Admin(user) = Admin::from_request_parts(parts, state).await?;
         Ok(Self { user, faults })
     }
 }

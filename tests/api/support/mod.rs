@@ -12,6 +12,7 @@ pub mod faults;
 pub mod jobs;
 pub mod log_fixture;
 pub mod mail_server;
+pub mod observed;
 pub mod oidc_provider;
 pub mod platforms;
 pub mod post_fixture;

@@ -54,8 +54,8 @@ impl Program {
             let lines = lines.lock().unwrap();
             let line: serde_json::Value = lines
                 .iter()
-                .find_map(|line| serde_json::from_str(line).ok().filter(|line: &serde_json::Value| line["address"].is_string()))?;
-            line["address"].as_str()?.parse().ok()
+                .find_map(|line| serde_json::from_str(line).ok().filter(|line: &serde_json::Value| line["body"] == "listening"))?;
+            line["attributes"]["address"].as_str()?.parse().ok()
         })
         .await;
         Self { child, lines, address }

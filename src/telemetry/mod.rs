@@ -1,9 +1,19 @@
 //! Initialization of logging, and the panic hook. Metrics belong to [`metrics`](crate::metrics).
+//!
+//! Log lines are formatted in `lines`, filtered by `levels`, and identified by `trace_context`.
+
+pub mod levels;
+mod lines;
+pub mod trace_context;
 
 use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
 
+use self::lines::{JsonLines, TextLines};
 use crate::config::{Config, LogFormat};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
@@ -13,13 +23,15 @@ static PANICS: OnceLock<Metrics> = OnceLock::new();
 
 /// Initializes logging to standard output, one line per event.
 pub fn init(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
-    let started = match config.log_format {
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
-        LogFormat::Text => lines.compact().try_init(),
+    let output = tracing_subscriber::fmt::layer::<Registry>();
+    let output = match config.log_format {
+        LogFormat::Json => output.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
+        LogFormat::Text => output.event_format(TextLines::default()).boxed(),
     };
-    if started.is_err() {
+    let (filter, levels) = levels::filter(&config.log);
+    if tracing_subscriber::registry().with(output.with_filter(filter)).try_init().is_ok() {
+        levels.install();
+    } else {
         tracing::debug!("logging is already initialized");
     }
 }

@@ -1,0 +1,149 @@
+//! The shape of a log line. In JSON: the fields of OpenTelemetry's log data model, under the names that its specification gives them in
+//! formats other than OTLP (`docs/adr/0024-identifiers-and-log-lines.md`). As text: for a terminal, behind the trace that the line belongs to.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::{Compact, Format, JsonFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::trace_context::TraceContext;
+
+/// Formats each event as one JSON object.
+pub struct JsonLines;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: String,
+    severity_text: &'static str,
+    severity_number: u8,
+    body: String,
+    /// The module that wrote the line: the name of OpenTelemetry's instrumentation scope.
+    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    attributes: Map<String, Value>,
+    /// The work during which the line was written, for readers without its trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span: Option<Map<String, Value>>,
+}
+
+impl<S> FormatEvent<S, JsonFields> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, JsonFields>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut timestamp = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let (severity_text, severity_number) = severity(*event.metadata().level());
+        let current = TraceContext::current();
+        let span = context.lookup_current().map(|span| {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<JsonFields>>().and_then(|fields| serde_json::from_str(fields).ok());
+            let mut fields: Map<String, Value> = fields.unwrap_or_default();
+            fields.insert("name".to_owned(), span.name().into());
+            fields
+        });
+        let line = Line {
+            timestamp,
+            severity_text,
+            severity_number,
+            body: fields.body,
+            scope: fields.log_target.as_deref().unwrap_or(event.metadata().target()),
+            trace_id: current.map(|current| current.trace.to_string()),
+            span_id: current.map(|current| current.span.to_string()),
+            attributes: fields.attributes,
+            span,
+        };
+        writeln!(writer, "{}", serde_json::to_string(&line).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Formats each event as text.
+pub struct TextLines(Format<Compact>);
+
+impl Default for TextLines {
+    fn default() -> Self {
+        Self(Format::default().compact().with_target(false))
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for TextLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if let Some(current) = TraceContext::current() {
+            write!(writer, "{} ", current.trace)?;
+        }
+        self.0.format_event(context, writer, event)
+    }
+}
+
+/// The text and the number of a level in OpenTelemetry's log data model.
+fn severity(level: Level) -> (&'static str, u8) {
+    match level {
+        Level::ERROR => ("ERROR", 17),
+        Level::WARN => ("WARN", 13),
+        Level::INFO => ("INFO", 9),
+        Level::DEBUG => ("DEBUG", 5),
+        Level::TRACE => ("TRACE", 1),
+    }
+}
+
+/// The message and the other fields of an event.
+#[derive(Default)]
+struct Fields {
+    body: String,
+    attributes: Map<String, Value>,
+    /// The module of an event that a library wrote with the crate `log`. All of these events have the same target.
+    log_target: Option<String>,
+}
+
+impl Fields {
+    fn add(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::String(text)) => self.body = text,
+            ("log.target", Value::String(text)) => self.log_target = Some(text),
+            (name, _) if name.starts_with("log.") => {}
+            (name, value) => drop(self.attributes.insert(name.to_owned(), value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value.into());
+    }
+}

@@ -1,0 +1,54 @@
+//! A replica in a process of its own, with an admin, whose log the tests read. Logs and traces belong to the process, so a test that
+//! configures them needs one.
+
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::answer::Ask;
+use super::program::Program;
+use super::users::PASSWORD;
+use super::{Stores, eventually, when};
+
+pub struct Observed {
+    pub program: Program,
+    /// The database is removed when this is dropped.
+    _stores: Stores,
+    client: Client,
+    pub token: String,
+}
+
+impl Observed {
+    /// Starts a replica with these variables, and signs an admin in.
+    pub async fn new(variables: &[(&str, &str)]) -> Self {
+        let stores = Stores::new().await;
+        let program = Program::serve(&stores, variables).await;
+        let client = Client::builder().no_proxy().build().unwrap();
+        let url = |path: &str| format!("http://{}{path}", program.address);
+        eventually("the replica is ready", async || when(client.get(url("/health/ready")).answer().await.status == 200)).await;
+        let account = json!({ "email": "ada@example.com", "password": PASSWORD, "display_name": "Ada" });
+        client.post(url("/api/auth/register")).json(&account).answer().await.expect(201);
+        stores.execute("UPDATE users SET role = 'admin'").await;
+        let login = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let signed_in = client.post(url("/api/auth/login")).json(&login).answer().await.expect(200).json();
+        let token = signed_in["token"].as_str().unwrap().to_owned();
+        Self { program, _stores: stores, client, token }
+    }
+
+    /// A request of the admin.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.program.address)).bearer_auth(&self.token)
+    }
+
+    /// The lines of the log so far with this body.
+    pub fn lines(&self, body: &str) -> Vec<Value> {
+        let log = self.program.log();
+        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["body"] == body).collect()
+    }
+
+    /// Waits for a line of this trace.
+    pub async fn line_of(&self, body: &str, trace: &str) -> Value {
+        let line = async || self.lines(body).into_iter().find(|line| line["trace_id"] == trace);
+        eventually(&format!("{body} is logged for {trace}"), line).await
+    }
+}
