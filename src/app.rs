@@ -158,7 +158,6 @@ impl App {
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let mail_workers = Workers::new(mails, db.clone(), MAIL_WORKERS, accounts.handlers(), metrics.clone());
         let health = Health::new(engine.name(), &config.readiness_requires, metrics.clone());
-        let visits = Visits::new(config.beacons_per_minute, metrics.clone());
         let heartbeat = Heartbeat::new(config.replica.clone(), realtime.clone(), health.clone());
         let interface = router::with_faults(interface, config.faults);
         let faults = config.faults.then(|| Faults::new(db.clone(), injector, router::templates(&interface)));
@@ -287,6 +286,7 @@ impl Background {
         tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
         tasks.spawn("log signals", environments.receive_log_signals());
         tasks.spawn("log levels", log_levels.clone().follow());
+        tasks.spawn("traces", telemetry::traces::export(metrics.clone()));
         tasks.spawn("health", health.clone().watch(db.clone(), redis.clone()));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine.clone(), health.clone()));
@@ -319,6 +319,7 @@ impl Background {
         let jobs = async { tokio::join!(workers.leave(config.drain_timeout), mail_workers.leave(config.drain_timeout)) };
         let (finished, (), _) = tokio::join!(last_requests, realtime.drain(config.socket_drain), jobs);
         follower.leave().await;
+        telemetry::traces::flush().await;
         tasks.end().await;
         cache.leave().await;
         db.close().await;

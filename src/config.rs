@@ -253,6 +253,19 @@ pub struct Config {
     /// Share of requests with an access line in the log, 0 to 1
     #[arg(long, env = "ACCESS_LOG_SAMPLE", value_name = "ACCESS_LOG_SAMPLE", default_value = "0")]
     pub access_log_sample: f64,
+
+    /// OTLP endpoint that receives traces over HTTP, such as `http://collector:4318`; if unset, there are no traces
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otel_exporter_otlp_endpoint: Option<Url>,
+    /// Name of the service in traces
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "OTEL_SERVICE_NAME", default_value = "vitrine")]
+    pub otel_service_name: String,
+    /// Share of traces to keep, 0 to 1; failures and slow requests are always kept
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "OTEL_TRACES_SAMPLER_ARG", default_value = "0.1")]
+    pub otel_traces_sampler_arg: f64,
+    /// Duration from which on a request is slow, so that its trace is kept
+    #[arg(long, env = "TRACES_SLOW", value_name = "TRACES_SLOW", default_value = "500ms", value_parser = limit)]
+    pub traces_slow: Duration,
 }
 
 impl Config {
@@ -302,8 +315,14 @@ impl Config {
         if !(0.0..=1.0).contains(&self.rum_sample) {
             return Err("RUM_SAMPLE must be 0 to 1".to_owned());
         }
-        if !(0.0..=1.0).contains(&self.access_log_sample) {
-            return Err("ACCESS_LOG_SAMPLE must be 0 to 1".to_owned());
+        for (name, share) in [("ACCESS_LOG_SAMPLE", self.access_log_sample), ("OTEL_TRACES_SAMPLER_ARG", self.otel_traces_sampler_arg)] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(format!("{name} must be 0 to 1"));
+            }
+        }
+        let is_endpoint = |url: &Url| matches!(url.scheme(), "http" | "https") && url.password().is_none() && url.username().is_empty();
+        if !self.otel_exporter_otlp_endpoint.as_ref().is_none_or(is_endpoint) {
+            return Err("OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL without credentials".to_owned());
         }
         if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
             return Err("SIM_LINES_PER_SECOND must be 0.001 to 100000".to_owned());

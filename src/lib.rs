@@ -21,7 +21,7 @@
 //! | [`demo`] | the demo data that `vitrine seed` adds |
 //! | [`realtime`] | Socket.IO across all replicas |
 //! | [`jobs`] | background jobs |
-//! | [`tasks`], [`telemetry`] | supervision of background tasks; logs and the handling of panics |
+//! | [`tasks`], [`telemetry`] | supervision of background tasks; logs, traces and the handling of panics |
 //! | [`fleet`], [`heartbeat`] | work that one replica does for all, and the heartbeats of replicas |
 //!
 //! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture/` enforces this.

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Outcome, RedisCommand, RedisRole, Severity, SystemError};
+use crate::telemetry::spans;
 
 /// Longest pause between pings while connected, and between attempts to connect while disconnected.
 const BEAT: Duration = Duration::from_millis(250);
@@ -236,9 +237,12 @@ impl RedisClient {
         command: impl Future<Output = Result<T, RedisUnavailable>>,
     ) -> Result<T, RedisUnavailable> {
         let metrics = &self.0.metrics;
-        let timer = metrics.redis_command_duration.time(label);
+        let (timer, span) = (metrics.redis_command_duration.time(label), spans::command(label));
         let result = command.await;
         drop(timer);
+        if result.is_err() {
+            spans::failed(&span, Outcome::Error.name());
+        }
         metrics.redis_commands.increment((label, if result.is_ok() { Outcome::Success } else { Outcome::Error }));
         result
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use moka::future::Cache as Flights;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 pub use client::{RedisClient, RedisUnavailable};
@@ -30,6 +31,7 @@ use self::trust::Invalidations;
 use crate::db::Db;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, RedisCommand};
+use crate::telemetry::spans;
 
 /// Allowance for a busy machine, added to the longest load.
 const TOMBSTONE_MARGIN: Duration = Duration::from_secs(1);
@@ -142,14 +144,26 @@ impl Cache {
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
+        let span = spans::lookup(lookup.cache);
+        self.found_or_load_in(&span, lookup, load).instrument(span.clone()).await
+    }
+
+    async fn found_or_load_in<T, E, F>(&self, span: &Span, lookup: Lookup, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Option<T>, E>> + Send,
+    {
         let Lookup { cache, key, entry } = lookup;
         if let Entry::Value(text) = &entry
             && let Ok(value) = serde_json::from_str(text)
         {
             self.metrics.cache_hits.increment(cache);
+            spans::looked_up(span, "hit");
             return Ok(Some(value));
         }
         self.metrics.cache_misses.increment(cache);
+        spans::looked_up(span, "miss");
         if matches!(entry, Entry::Unknown) {
             self.metrics.cache_errors.increment(cache);
             if !self.invalidations.are_known() {
@@ -159,7 +173,15 @@ impl Cache {
         }
         let seen = if let Entry::Missing(Some(tombstone)) = &entry { tombstone.as_str() } else { "" };
         let flight = format!("{key} {} {seen}", self.removals.load(Ordering::Acquire));
-        let shared = self.flights.try_get_with_by_ref(&flight, self.load_and_store(cache, &key, entry, &load)).await;
+        let mut is_shared = true;
+        let own = async {
+            is_shared = false;
+            self.load_and_store(cache, &key, entry, &load).await
+        };
+        let shared = self.flights.try_get_with_by_ref(&flight, own).await;
+        if is_shared {
+            spans::looked_up(span, "shared");
+        }
         self.flights.invalidate(&flight).await;
         let text = shared.map_err(|error| E::clone(&error))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))

@@ -10,11 +10,13 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Map, Query as Statement};
 use sqlx::{Connection, PgConnection, Postgres};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Span;
 
 use super::StoreError;
 use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Query, QueryStatus};
+use crate::telemetry::spans;
 
 type Mapped<'q, F> = Map<'q, Postgres, F, PgArguments>;
 
@@ -169,7 +171,7 @@ async fn observe<T>(
     query: Query,
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {
-    let mut report = Report { metrics, query, start: Instant::now(), status: QueryStatus::Cancelled };
+    let mut report = Report { metrics, query, start: Instant::now(), status: QueryStatus::Cancelled, span: spans::statement(query) };
     *busy = true;
     let Ok(result) = tokio::time::timeout(deadline, statement).await else {
         report.status = QueryStatus::Timeout;
@@ -187,16 +189,20 @@ async fn observe<T>(
     result
 }
 
-/// Records the metrics on drop, so that a cancelled statement is counted too.
+/// Records the metrics and the span on drop, so that a cancelled statement is counted too.
 struct Report<'a> {
     metrics: &'a Metrics,
     query: Query,
     start: Instant,
     status: QueryStatus,
+    span: Span,
 }
 
 impl Drop for Report<'_> {
     fn drop(&mut self) {
+        if self.status != QueryStatus::Success {
+            spans::failed(&self.span, self.status.name());
+        }
         self.metrics.db_query_duration.record(self.query, self.start.elapsed().as_secs_f64());
         self.metrics.db_queries.increment((self.query, self.status));
     }

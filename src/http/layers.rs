@@ -8,19 +8,21 @@ use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use tower::{Service, service_fn};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::context::RequestContext;
 use super::error::{ApiError, Code};
 use super::host;
 use super::unread::UnreadBody;
-use crate::telemetry::trace_context::{TraceContext, TraceId};
+use crate::telemetry::trace_context::{TraceContext, TraceId, Traceparent};
+use crate::telemetry::{spans, traces};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 /// Prefixes of the routes without a request span. Probes, scrapes and assets are frequent and trivial; socket events have their own spans.
 const QUIET: [&str; 6] = ["/health", "/metrics", "/api/metrics", "/assets/", "/favicon", "/socket.io/"];
@@ -38,18 +40,21 @@ impl<S, B> Endpoint<B> for S where
 {
 }
 
-/// Assigns the request a span and an identifier: the UUID in the `X-Request-Id` that the edge sets, or a new one if that header is missing
-/// or has another value. Writes an access line for a share of all requests (`ACCESS_LOG_SAMPLE`). Drains the body that the handler left
-/// unread, and adds headers to the response. Rejects a missing or invalid `Host` before the metrics count the request, because they do not
-/// count other malformed request heads either.
+/// Assigns the request a span and an identifier: the trace in `traceparent`, or the UUID in the `X-Request-Id` that the edge sets, or a new
+/// one if these headers are missing or have other values. Writes an access line for a share of all requests (`ACCESS_LOG_SAMPLE`). Drains
+/// the body that the handler left unread, and adds headers to the response. Rejects a missing or invalid `Host` before the metrics count
+/// the request, because they do not count other malformed request heads either.
 pub fn identify<B>(replica: HeaderValue, access_log_sample: f64, mut inner: impl Endpoint<B>) -> impl Endpoint
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     service_fn(move |request: Request| {
-        let id = request.headers().get(&REQUEST_ID).and_then(|id| TraceId::of_uuid(id.as_bytes())).unwrap_or_else(TraceId::random);
-        let context = RequestContext { work: TraceContext::in_trace(id), uri: request.uri().clone() };
+        let work = work_of(request.headers());
+        let id = work.trace;
+        let context = RequestContext { work, uri: request.uri().clone() };
         let span = span_of(&request);
+        spans::begin(&span, &work);
+        let traced = Traced::of(&request, &span);
         let access = AccessLine::of(&request, id, access_log_sample);
         let (request, unread) = UnreadBody::of(request);
         // `enter` is necessary besides `scope`: an inner layer may reject the request before it returns a future.
@@ -58,6 +63,9 @@ where
             Err(refusal) => Either::Right(ready(Ok(refusal.into_response()))),
         });
         let answer = answer.map_ok(move |response| {
+            if let Some(traced) = traced {
+                traced.answered(response.status());
+            }
             if let Some(access) = access {
                 access.write(response.status());
             }
@@ -75,17 +83,21 @@ where
     })
 }
 
+/// The request in the trace that the edge or another service names, or else in one of its own.
+fn work_of(headers: &HeaderMap) -> TraceContext {
+    let parent = headers.get(&TRACEPARENT).and_then(|parent| parent.to_str().ok()).and_then(Traceparent::parse);
+    let of_id = || headers.get(&REQUEST_ID).and_then(|id| TraceId::of_uuid(id.as_bytes())).unwrap_or_else(TraceId::random);
+    parent.map_or_else(|| TraceContext::in_trace(of_id()), TraceContext::below)
+}
+
 fn header_of(id: TraceId) -> HeaderValue {
     HeaderValue::try_from(id.to_string()).expect("hexadecimal digits")
 }
 
-fn span_of(request: &Request) -> tracing::Span {
+fn span_of(request: &Request) -> Span {
     match request.extensions().get::<MatchedPath>() {
-        Some(route) if is_quiet(route) => tracing::Span::none(),
-        route => {
-            let (method, route) = (method_of(request), route.map(MatchedPath::as_str));
-            tracing::info_span!("request", http.request.method = method, http.route = route)
-        }
+        Some(route) if is_quiet(route) => Span::none(),
+        route => spans::request(method_of(request), route.map(MatchedPath::as_str)),
     }
 }
 
@@ -93,6 +105,25 @@ fn span_of(request: &Request) -> tracing::Span {
 fn method_of(request: &Request) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
     KNOWN.into_iter().find(|known| known == request.method()).unwrap_or("_OTHER")
+}
+
+/// A request whose span is part of a trace.
+struct Traced {
+    span: Span,
+    /// The path of a matched route. Any other path may contain anything.
+    path: Option<Uri>,
+}
+
+impl Traced {
+    fn of(request: &Request, span: &Span) -> Option<Self> {
+        let is_matched = request.extensions().get::<MatchedPath>().is_some();
+        let is_traced = traces::are_on() && !span.is_disabled();
+        is_traced.then(|| Self { span: span.clone(), path: is_matched.then(|| request.uri().clone()) })
+    }
+
+    fn answered(self, status: StatusCode) {
+        spans::answered(&self.span, self.path.as_ref().map(Uri::path), status.as_u16());
+    }
 }
 
 /// The access line of a request, written when the head of its response is ready.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::db::StoreError;
 use crate::metrics::labels::JobKind;
+use crate::telemetry::trace_context::Traceparent;
 
 /// A job that this replica has leased.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Job {
     pub(super) payload: Value,
     /// Attempts so far, including this one.
     pub(super) attempt: i32,
+    /// The request, job or event that enqueued the job.
+    pub(super) cause: Option<Traceparent>,
     /// Never reused, so that the holder of an older lease can change nothing.
     pub(super) lease: Uuid,
     pub(super) completed: Arc<AtomicBool>,

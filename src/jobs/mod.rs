@@ -33,6 +33,7 @@ pub use worker::Workers;
 use crate::db::{Conn, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
+use crate::telemetry::trace_context::TraceContext;
 
 /// Maximum number of attempts at a job, including those whose replica died.
 pub const MAX_ATTEMPTS: i32 = 5;
@@ -80,7 +81,8 @@ impl Queue {
     /// # Errors
     /// When the database fails.
     pub async fn enqueue(&self, tx: &mut Conn, job: &NewJob) -> Result<(), StoreError> {
-        store::insert(tx, job.kind, &job.payload, job.lane.as_deref(), job.unique_key.as_deref()).await?;
+        let cause = TraceContext::current().map(|cause| cause.traceparent());
+        store::insert(tx, job.kind, &job.payload, job.lane.as_deref(), job.unique_key.as_deref(), cause).await?;
         if let Some(lane) = &job.lane {
             store::make_due(tx, lane).await?;
         }

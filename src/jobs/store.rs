@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::job::Job;
 use crate::db::{Conn, StoreError};
 use crate::metrics::labels::{JobKind, Query};
+use crate::telemetry::trace_context::Traceparent;
 
 /// The unfinished jobs of one kind.
 pub struct Pending {
@@ -25,15 +26,23 @@ pub struct Pending {
 
 /// Inserts nothing when the unique key is taken. The transaction locks the lane until it ends, so the ids of a lane are in the
 /// order of commits: no replica can see and start a later job of the lane before an earlier one.
-pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<&str>, unique_key: Option<&str>) -> Result<(), StoreError> {
+pub async fn insert(
+    tx: &mut Conn,
+    kind: JobKind,
+    payload: &Value,
+    lane: Option<&str>,
+    unique_key: Option<&str>,
+    cause: Option<Traceparent>,
+) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "WITH lane AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext('jobs'), hashtext($3)))
-         INSERT INTO jobs (kind, payload, lane, unique_key) SELECT $1, $2, $3, $4 FROM lane
+         INSERT INTO jobs (kind, payload, lane, unique_key, traceparent) SELECT $1, $2, $3, $4, $5 FROM lane
          ON CONFLICT (unique_key) WHERE died_at IS NULL DO NOTHING",
         kind.name(),
         payload,
         lane,
-        unique_key
+        unique_key,
+        cause.map(String::from)
     );
     tx.execute(Query::InsertJobs, insert).await.map(drop)
 }
@@ -74,7 +83,7 @@ pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String
          )
          UPDATE jobs SET lease_id = $1, lease_until = now() + make_interval(secs => $2), attempts = attempts + 1
          FROM due WHERE jobs.id = due.id
-         RETURNING jobs.id, kind, payload, attempts",
+         RETURNING jobs.id, kind, payload, attempts, traceparent",
         lease,
         term.as_secs_f64(),
         kinds,
@@ -83,7 +92,8 @@ pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String
     let rows = conn.all(Query::UpdateJobs, update).await?;
     let jobs = rows.into_iter().filter_map(|row| {
         let kind = JobKind::named(&row.kind)?;
-        Some(Job { id: row.id, kind, payload: row.payload, attempt: row.attempts, lease, completed: Arc::default() })
+        let cause = row.traceparent.as_deref().and_then(Traceparent::parse);
+        Some(Job { id: row.id, kind, payload: row.payload, attempt: row.attempts, cause, lease, completed: Arc::default() })
     });
     Ok(jobs.collect())
 }

@@ -19,6 +19,7 @@ use crate::db::{Conn, Db, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
 use crate::tasks::ticks;
+use crate::telemetry::spans;
 use crate::telemetry::trace_context::TraceContext;
 
 /// The workers of one replica; clones share them.
@@ -116,14 +117,18 @@ impl Workers {
         for job in jobs {
             let Some(slot) = free_slots.split(1) else { break };
             let (workers, queue) = (self.clone(), queue.clone());
-            let span = tracing::info_span!("job", id = job.id, kind = job.kind.name(), attempt = job.attempt);
+            let (attempt, span) = (TraceContext::root(), spans::job(job.id, job.kind, job.attempt, job.cause));
+            spans::begin(&span, &attempt);
+            if let Some(cause) = job.cause {
+                spans::link(&span, cause);
+            }
             let work = async move {
                 workers.attempt(&job, requested_at).await;
                 drop(slot);
                 // Another job may be waiting for this slot, or a later job of the same lane may be waiting for this job to end.
                 queue.wake();
             };
-            running.spawn(TraceContext::root().scope(work.instrument(span)));
+            running.spawn(attempt.scope(work.instrument(span)));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::labels::{
     AssetType, AuthEvent, AuthMethod, AuthStatus, Build, CacheType, CallStatus, CalledEndpoint, ClientError, Dependency, Disconnection,
     DriverAnswer, DriverCall, Ending, EventIn, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter,
     Loss, MailOutcome, MailTemplate, Message, Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query,
-    QueryStatus, RedisCommand, RedisRole, Severity, SocketError, SystemError, Transport, Vital,
+    QueryStatus, RedisCommand, RedisRole, Severity, SocketError, SystemError, TelemetrySignal, Transport, Vital,
 };
 use crate::domain::{EnvironmentStatus, Extension, FaultKind, LogStream, SessionStatus, SessionType};
 
@@ -154,6 +154,8 @@ catalogue! {
         uncaught_exceptions: Counter<()> = "uncaught_exceptions_total";
         /// Background tasks that ended before shutdown
         unhandled_rejections: Counter<()> = "unhandled_rejections_total";
+        /// Traces to keep that were not exported, because the collector did not accept them or because too many waited
+        telemetry_export_failures: Counter<TelemetrySignal> = "telemetry_export_failures_total";
         /// CPU time spent by the process in seconds
         process_cpu: FloatCounter<()> = "process_cpu_seconds_total";
         /// Resident memory in bytes

@@ -69,7 +69,7 @@ pub use accounts::{ApiEndpoint, ApiStatus, AuthEvent, AuthMethod, AuthStatus, Li
 pub use jobs::{Ending, JobKind, JobOutcome};
 pub use realtime::{Disconnection, EventIn, EventOut, Loss, Message, SocketError, Transport};
 pub use stores::{CacheType, Outcome, PoolState, Query, QueryStatus, RedisCommand, RedisRole};
-pub use system::{Dependency, Heap, Severity, SystemError};
+pub use system::{Dependency, Heap, Severity, SystemError, TelemetrySignal};
 pub use web::{AssetType, CallStatus, CalledEndpoint, ClientError, PageRoute, Vital};
 
 impl Keys for () {

@@ -18,10 +18,12 @@ use hyper_util::rt::TokioExecutor;
 use openidconnect::AsyncHttpClient;
 use openidconnect::http;
 use openidconnect::http::header::{HeaderValue, USER_AGENT};
+use tracing::Span;
 
 use crate::domain::Platform;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{ApiEndpoint, ApiStatus};
+use crate::telemetry::spans;
 
 /// A request with its whole body.
 pub type Request = http::Request<Vec<u8>>;
@@ -80,10 +82,14 @@ impl Client {
         request: Request,
         deadline: Instant,
     ) -> Result<Response, CallError> {
-        let mut report = Report { metrics: &self.metrics, platform, endpoint, start: Instant::now(), status: ApiStatus::Cancelled };
+        let span = spans::platform_call(platform, endpoint, request.method().as_str(), request.uri().host());
+        let mut report = Report { metrics: &self.metrics, platform, endpoint, start: Instant::now(), status: ApiStatus::Cancelled, span };
         let answer = tokio::time::timeout_at(deadline.into(), self.send(request)).await.unwrap_or(Err(CallError::Timeout));
         report.status = match &answer {
-            Ok(response) => status(response.status()),
+            Ok(response) => {
+                spans::received(&report.span, response.status().as_u16());
+                status(response.status())
+            }
             Err(CallError::Timeout) => ApiStatus::Timeout,
             Err(CallError::Unreachable(_)) => ApiStatus::Unreachable,
             Err(CallError::TooLong) => ApiStatus::Failed,
@@ -140,17 +146,21 @@ fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }
 
-/// Records the metrics on drop, so that a cancelled call is counted too.
+/// Records the metrics and the span on drop, so that a cancelled call is counted too.
 struct Report<'a> {
     metrics: &'a Metrics,
     platform: Platform,
     endpoint: ApiEndpoint,
     start: Instant,
     status: ApiStatus,
+    span: Span,
 }
 
 impl Drop for Report<'_> {
     fn drop(&mut self) {
+        if self.status != ApiStatus::Success {
+            spans::failed(&self.span, self.status.name());
+        }
         let (platform, endpoint) = (self.platform.name(), self.endpoint.name());
         self.metrics.social_api_duration.with(&[platform, endpoint]).record(self.start.elapsed().as_secs_f64());
         self.metrics.social_api_calls.with(&[platform, endpoint, self.status.name()]).increment(1);

@@ -18,6 +18,8 @@ use crate::cache::RedisClient;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Loss;
+use crate::telemetry::trace_context::{TraceContext, Traceparent};
+use crate::telemetry::traces;
 
 /// Maximum number of messages that wait to be published.
 const BACKLOG: usize = 4096;
@@ -62,6 +64,9 @@ impl Message {
 pub struct Envelope {
     /// The replica that sent the message; see [`Bus::me`].
     pub by: Uuid,
+    /// The work that published the message, while traces are on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Traceparent>,
     /// The message.
     pub message: Message,
 }
@@ -75,14 +80,14 @@ struct Inner {
     channel: String,
     commands: RedisClient,
     listening: RedisClient,
-    backlog: mpsc::Sender<Message>,
+    backlog: mpsc::Sender<(Option<Traceparent>, Message)>,
     /// [`Bus::run`] takes the receiving ends.
     queues: Mutex<Option<Queues>>,
     metrics: Metrics,
 }
 
 struct Queues {
-    backlog: mpsc::Receiver<Message>,
+    backlog: mpsc::Receiver<(Option<Traceparent>, Message)>,
     inbox: mpsc::Receiver<Vec<u8>>,
 }
 
@@ -114,7 +119,8 @@ impl Bus {
     /// Queues a message for the other replicas. Never blocks; a full queue drops the message.
     pub fn publish(&self, message: Message) {
         let is_emit = message.is_emit();
-        if self.0.backlog.try_send(message).is_err() && is_emit {
+        let work = if traces::are_on() { TraceContext::current() } else { None };
+        if self.0.backlog.try_send((work.map(|work| work.traceparent()), message)).is_err() && is_emit {
             self.0.metrics.websocket_messages_dropped.increment(Loss::BusBacklog);
         }
     }
@@ -125,9 +131,9 @@ impl Bus {
         let queues = self.0.queues.lock().take();
         let Some(Queues { mut backlog, mut inbox }) = queues else { return };
         let publish = async {
-            while let Some(message) = backlog.recv().await {
+            while let Some((cause, message)) = backlog.recv().await {
                 let is_emit = message.is_emit();
-                let Ok(text) = serde_json::to_string(&Envelope { by: self.0.me, message }) else { continue };
+                let Ok(text) = serde_json::to_string(&Envelope { by: self.0.me, cause, message }) else { continue };
                 if self.0.commands.publish(&self.0.channel, &text).await.is_err() && is_emit {
                     self.0.metrics.websocket_messages_dropped.increment(Loss::BusAway);
                 }

@@ -22,6 +22,7 @@ use super::inbox::{Put, Received};
 use crate::http::extract::from_value;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{Disconnection, EventIn, Limiter, Message, SocketError};
+use crate::telemetry::spans;
 use crate::telemetry::trace_context::TraceContext;
 
 type Handler = Arc<dyn Fn(Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
@@ -113,13 +114,13 @@ impl Dispatcher {
 
     async fn handle(&self, client: &Client, received: Received) {
         let Received { event, payload, ack } = received;
-        let context = TraceContext::root();
+        let (context, span) = (TraceContext::root(), spans::event(event, client.identity().user));
+        spans::begin(&span, &context);
         let timer = self.realtime.0.metrics.websocket_handler_duration.time(event);
         let outcome = match self.events.of(event) {
             None => Err(ApiError::new(Code::UnknownEvent)),
             Some(handler) => {
-                let span = tracing::info_span!("event", event = event.name(), user = %client.identity().user);
-                let work = context.scope(handler(client.clone(), payload).instrument(span));
+                let work = context.scope(handler(client.clone(), payload).instrument(span.clone()));
                 // The handler runs in its own task, so that a panic ends only the event, not the worker.
                 match tokio::spawn(tokio::time::timeout(self.realtime.0.config.request_timeout, work)).await {
                     Ok(Ok(outcome)) => outcome,
@@ -132,7 +133,12 @@ impl Dispatcher {
         match outcome {
             // Ignore a failure: the client has disconnected, or its queue is full.
             Ok(reply) => drop(ack.send(&reply)),
-            Err(error) => context.enter(|| self.refuse(ack, &error)),
+            Err(error) => {
+                if error.code().status() >= 500 {
+                    spans::failed(&span, error.code().as_str());
+                }
+                context.enter(|| self.refuse(ack, &error));
+            }
         }
         client.connection().answered();
     }

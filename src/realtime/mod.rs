@@ -54,6 +54,8 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, EventOut, Transport};
 use crate::server::HangUp;
 use crate::tasks::ticks;
+use crate::telemetry::spans;
+use crate::telemetry::trace_context::{TraceContext, Traceparent};
 
 /// Largest message of a client in bytes, over either transport.
 pub const MAX_MESSAGE: usize = 100_000;
@@ -137,6 +139,7 @@ impl Realtime {
     /// blocks and never fails: it counts an event that a full queue or Redis refuses.
     pub fn emit(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
         let Some(payload) = written(payload) else { return };
+        let _emission = spans::emission(event);
         self.deliver(rooms, event, &payload);
         self.0.bus.publish(Message::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload });
     }
@@ -227,7 +230,7 @@ impl Realtime {
         tokio::join!(listening, canary, counting);
     }
 
-    fn handle(&self, Envelope { by, message }: Envelope) {
+    fn handle(&self, Envelope { by, cause, message }: Envelope) {
         let is_mine = by == self.0.bus.me();
         match message {
             Message::Ping(_) if is_mine => self.canary().record_own(),
@@ -238,11 +241,19 @@ impl Realtime {
             _ if is_mine => {}
             Message::Emit { rooms, event, payload } => {
                 if let Some(event) = EventOut::named(&event) {
-                    self.deliver(&rooms, event, &payload);
+                    self.deliver_from(cause, &rooms, event, &payload);
                 }
             }
             Message::Signal { topic, payload } => self.0.signals.notify(topic, payload),
         }
+    }
+
+    /// Delivers an event that another replica emitted, as a part of the trace in which it did so.
+    fn deliver_from(&self, cause: Option<Traceparent>, rooms: &[Room], event: EventOut, payload: &Value) {
+        let Some(work) = cause.map(TraceContext::below) else { return self.deliver(rooms, event, payload) };
+        let span = spans::delivery(event);
+        spans::begin(&span, &work);
+        work.enter(|| self.deliver(rooms, event, payload));
     }
 
     fn deliver(&self, rooms: &[Room], event: EventOut, payload: &Value) {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::fmt::format::{Compact, Format, JsonFields, Writer};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{Compact, Format, Writer, debug_fn};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -36,11 +37,11 @@ struct Line<'a> {
     span: Option<Map<String, Value>>,
 }
 
-impl<S> FormatEvent<S, JsonFields> for JsonLines
+impl<S> FormatEvent<S, JsonSpan> for JsonLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, JsonFields>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, JsonSpan>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut timestamp = String::new();
         SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
         let mut fields = Fields::default();
@@ -49,7 +50,7 @@ where
         let current = TraceContext::current();
         let span = context.lookup_current().map(|span| {
             let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<JsonFields>>().and_then(|fields| serde_json::from_str(fields).ok());
+            let fields = extensions.get::<FormattedFields<JsonSpan>>().and_then(|fields| serde_json::from_str(fields).ok());
             let mut fields: Map<String, Value> = fields.unwrap_or_default();
             fields.insert("name".to_owned(), span.name().into());
             fields
@@ -67,6 +68,31 @@ where
         };
         writeln!(writer, "{}", serde_json::to_string(&line).map_err(|_| fmt::Error)?)
     }
+}
+
+/// Formats the fields of a span as a JSON object, without those that only traces use.
+pub struct JsonSpan;
+
+impl<'writer> FormatFields<'writer> for JsonSpan {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut found = Fields::default();
+        fields.record(&mut found);
+        writer.write_str(&serde_json::to_string(&found.attributes).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Formats the fields of an event or a span as text, without those that only traces use.
+pub fn text_fields() -> impl for<'writer> FormatFields<'writer> {
+    debug_fn(|writer, field, value| match field.name() {
+        "message" => write!(writer, "{value:?} "),
+        name if is_hidden(name) => Ok(()),
+        name => write!(writer, "{name}={value:?} "),
+    })
+}
+
+/// Whether only traces use a field, or the field describes an event of the crate `log`.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with("otel.") || name.starts_with("log.")
 }
 
 /// Formats each event as text.
@@ -116,7 +142,7 @@ impl Fields {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.body = text,
             ("log.target", Value::String(text)) => self.log_target = Some(text),
-            (name, _) if name.starts_with("log.") => {}
+            (name, _) if is_hidden(name) => {}
             (name, value) => drop(self.attributes.insert(name.to_owned(), value)),
         }
     }
@@ -124,7 +150,9 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, format!("{value:?}").into());
+        if !is_hidden(field.name()) {
+            self.add(field, format!("{value:?}").into());
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {

@@ -1,19 +1,22 @@
-//! Initialization of logging, and the panic hook. Metrics belong to [`metrics`](crate::metrics).
+//! Initialization of logs and traces, and the panic hook. Metrics belong to [`metrics`](crate::metrics).
 //!
-//! Log lines are formatted in `lines`, filtered by `levels`, and identified by `trace_context`.
+//! `trace_context` identifies work in both. `lines` formats log lines, and `levels` filters them. `spans` names the parts of a trace, and
+//! `traces` exports them.
 
 pub mod levels;
 mod lines;
+pub mod spans;
 pub mod trace_context;
+pub mod traces;
 
 use std::sync::OnceLock;
 
-use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-use self::lines::{JsonLines, TextLines};
+use self::lines::{JsonLines, JsonSpan, TextLines, text_fields};
+use self::traces::Traces;
 use crate::config::{Config, LogFormat};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
@@ -21,18 +24,26 @@ use crate::metrics::labels::{Severity, SystemError};
 /// The process-wide hook counts panics in these metrics. They belong to the first application that the process built.
 static PANICS: OnceLock<Metrics> = OnceLock::new();
 
-/// Initializes logging to standard output, one line per event.
+/// Initializes logging to standard output, one line per event, and traces if they are configured.
 pub fn init(config: &Config) {
     let output = tracing_subscriber::fmt::layer::<Registry>();
     let output = match config.log_format {
-        LogFormat::Json => output.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
-        LogFormat::Text => output.event_format(TextLines::default()).boxed(),
+        LogFormat::Json => output.fmt_fields(JsonSpan).event_format(JsonLines).boxed(),
+        LogFormat::Text => output.fmt_fields(text_fields()).event_format(TextLines::default()).boxed(),
     };
     let (filter, levels) = levels::filter(&config.log);
-    if tracing_subscriber::registry().with(output.with_filter(filter)).try_init().is_ok() {
-        levels.install();
-    } else {
+    let (traces, failure) = Traces::of(config).map_or_else(|error| (None, Some(error)), |traces| (traces, None));
+    let subscriber = tracing_subscriber::registry().with(output.with_filter(filter)).with(traces.as_ref().map(Traces::layer));
+    if subscriber.try_init().is_err() {
         tracing::debug!("logging is already initialized");
+        return;
+    }
+    levels.install();
+    if let Some(traces) = traces {
+        traces.install();
+    }
+    if let Some(error) = failure {
+        tracing::error!(error = &error as &dyn std::error::Error, "failed to start the export of traces");
     }
 }
 
@@ -50,4 +61,22 @@ pub fn watch_panics(metrics: &Metrics) {
         let payload = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(location, payload, backtrace = %std::backtrace::Backtrace::capture(), "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::metrics::labels::Query;
+
+    #[test]
+    fn without_traces_no_level_of_the_log_creates_the_spans_of_parts() {
+        let (filter, _levels) = levels::filter("trace,part=trace");
+        let output = tracing_subscriber::fmt::layer().with_writer(io::sink).with_filter(filter);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(output), || {
+            assert!(spans::statement(Query::Ping).is_disabled());
+            assert!(!spans::request("GET", None).is_disabled());
+        });
+    }
 }

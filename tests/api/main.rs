@@ -87,6 +87,7 @@ mod terminals_docker;
 mod terminals_engine;
 mod throttle;
 mod throttle_windows;
+mod traces;
 mod unknown_values;
 mod visits;
 mod workspace_sessions;

@@ -24,6 +24,13 @@ labels! {
 }
 
 labels! {
+    /// A kind of telemetry that the service exports itself.
+    TelemetrySignal ["signal"] {
+        Traces ["traces"],
+    }
+}
+
+labels! {
     /// A statistic of the allocator.
     Heap ["kind"] {
         Allocated ["allocated"],

@@ -270,13 +270,15 @@ export const runtime = dashboard('runtime', {
       'Errors',
       timeSeries({
         title: 'Panics and failed tasks',
-        description: 'Panics, and background tasks that ended unexpectedly, per minute. Good: 0.',
+        description:
+          'Panics, background tasks that ended unexpectedly, and traces that could not be exported, per minute. Good: 0.',
         unit: 'opm',
         query: {
           panics: perMinute(sum(rate(ours('uncaught_exceptions_total')))),
           'failed tasks': perMinute(sum(rate(ours('unhandled_rejections_total')))),
+          'lost traces': perMinute(sum(rate(ours('telemetry_export_failures_total')))),
         },
-        colours: { '/panics/': 'red', '/failed tasks/': 'orange' },
+        colours: { '/panics/': 'red', '/failed tasks/': 'orange', '/lost traces/': 'purple' },
         alert: 'PanicDetected',
         movedBy: 'panic',
       }),

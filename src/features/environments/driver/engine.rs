@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Program, Script, Sim, Terminal, TerminalSize};
@@ -13,6 +14,7 @@ use crate::domain::{DriverName, DriverOperation};
 use crate::fault_injection::{CallFault, FaultInjector};
 use crate::metrics::Metrics;
 use crate::metrics::labels::Ending;
+use crate::telemetry::spans;
 
 /// Maximum deadline of a ping. Short, because readiness can depend on pings.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -172,7 +174,8 @@ impl Engine {
         timeout: Duration,
         call: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, DriverError> {
-        let mut record = CallRecord { engine: self, operation, start: Instant::now(), ending: Ending::Failure };
+        let span = spans::driver_call(self.name(), operation);
+        let mut record = CallRecord { engine: self, operation, start: Instant::now(), ending: Ending::Failure, span: span.clone() };
         let call = async {
             match self.0.faults.driver(operation) {
                 Some(CallFault::Fails) => return Err(DriverError::Failed("injected fault".to_owned())),
@@ -181,7 +184,7 @@ impl Engine {
             }
             call.await
         };
-        let result = tokio::time::timeout(timeout, call).await.unwrap_or(Err(DriverError::Timeout));
+        let result = tokio::time::timeout(timeout, call.instrument(span)).await.unwrap_or(Err(DriverError::Timeout));
         match &result {
             Ok(_) => record.ending = Ending::Success,
             Err(error) => tracing::info!(operation = operation.name(), error = error as &dyn std::error::Error, "driver call failed"),
@@ -196,10 +199,14 @@ struct CallRecord<'a> {
     operation: DriverOperation,
     start: Instant,
     ending: Ending,
+    span: Span,
 }
 
 impl Drop for CallRecord<'_> {
     fn drop(&mut self) {
+        if self.ending != Ending::Success {
+            spans::failed(&self.span, self.ending.name());
+        }
         let Inner { driver, metrics, .. } = &*self.engine.0;
         let (name, operation) = (driver.name().name(), self.operation.name());
         metrics.docker_operation_duration.with(&[name, operation]).record(self.start.elapsed().as_secs_f64());
