@@ -253,6 +253,9 @@ pub struct Config {
     /// Share of requests with an access line in the log, 0 to 1
     #[arg(long, env = "ACCESS_LOG_SAMPLE", value_name = "ACCESS_LOG_SAMPLE", default_value = "0")]
     pub access_log_sample: f64,
+    /// Duration from which on a request is slow, so that it has a line in the log and its trace is kept
+    #[arg(long, env = "SLOW_REQUEST", value_name = "SLOW_REQUEST", default_value = "500ms", value_parser = limit)]
+    pub slow_request: Duration,
 
     /// OTLP endpoint that receives traces over HTTP, such as `http://collector:4318`; if unset, there are no traces
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "OTEL_EXPORTER_OTLP_ENDPOINT")]
@@ -263,9 +266,6 @@ pub struct Config {
     /// Share of traces to keep, 0 to 1; failures and slow requests are always kept
     #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "OTEL_TRACES_SAMPLER_ARG", default_value = "0.1")]
     pub otel_traces_sampler_arg: f64,
-    /// Duration from which on a request is slow, so that its trace is kept
-    #[arg(long, env = "TRACES_SLOW", value_name = "TRACES_SLOW", default_value = "500ms", value_parser = limit)]
-    pub traces_slow: Duration,
 }
 
 impl Config {

@@ -16,6 +16,7 @@ use utoipa::openapi::OpenApi as Interface;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::features::accounts::admit;
+use crate::http::access::AccessLog;
 use crate::http::layers::{self, Endpoint};
 use crate::http::queue::QueueLimit;
 use crate::http::{ApiError, Code, faults, origin};
@@ -58,7 +59,8 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
     let operations = operations_of(&interface, state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.heartbeat.answered());
     let replica = HeaderValue::from_str(&state.config.replica)?;
-    let watched = Watched { measured, replica, access_log_sample: state.config.access_log_sample };
+    let access_log = AccessLog { sample: state.config.access_log_sample, slow: state.config.slow_request };
+    let watched = Watched { measured, replica, access_log };
     let own_pages = origin::layer(&state.config)?;
     let admission: Admission = {
         let state = state.clone();
@@ -98,7 +100,7 @@ pub fn build_bare(interface: OpenApiRouter<AppState>, state: AppState) -> Router
 struct Watched {
     measured: HttpLayer,
     replica: HeaderValue,
-    access_log_sample: f64,
+    access_log: AccessLog,
 }
 
 impl Watched {
@@ -106,7 +108,7 @@ impl Watched {
     /// outermost identifies the request, so that all problems and log lines of the request contain its identifier.
     fn around<S: Endpoint>(&self, inner: S) -> impl Endpoint + use<S> {
         let caught = CatchPanicLayer::custom(layers::panicked as fn(Box<dyn Any + Send>) -> Response).layer(inner);
-        layers::identify(self.replica.clone(), self.access_log_sample, self.measured.layer(caught))
+        layers::identify(self.replica.clone(), self.access_log, self.measured.layer(caught))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
@@ -14,6 +14,7 @@ use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use tower::{Service, service_fn};
 use tracing::{Instrument, Span};
 
+use super::access::AccessLog;
 use super::context::RequestContext;
 use super::error::{ApiError, Code};
 use super::host;
@@ -24,7 +25,8 @@ use crate::telemetry::{spans, traces};
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-/// Prefixes of the routes without a request span. Probes, scrapes and assets are frequent and trivial; socket events have their own spans.
+/// Prefixes of the routes without a request span and an access line. Probes, scrapes and assets are frequent and trivial; socket events have
+/// their own spans. A long poll of Socket.IO lasts until there is an event, so it is never slow.
 const QUIET: [&str; 6] = ["/health", "/metrics", "/api/metrics", "/assets/", "/favicon", "/socket.io/"];
 
 /// A service that handles requests. A layer is a function from one `Endpoint` to another, so the compiler can inline the whole
@@ -41,10 +43,10 @@ impl<S, B> Endpoint<B> for S where
 }
 
 /// Assigns the request a span and an identifier: the trace in `traceparent`, or the UUID in the `X-Request-Id` that the edge sets, or a new
-/// one if these headers are missing or have other values. Writes an access line for a share of all requests (`ACCESS_LOG_SAMPLE`). Drains
-/// the body that the handler left unread, and adds headers to the response. Rejects a missing or invalid `Host` before the metrics count
-/// the request, because they do not count other malformed request heads either.
-pub fn identify<B>(replica: HeaderValue, access_log_sample: f64, mut inner: impl Endpoint<B>) -> impl Endpoint
+/// one if these headers are missing or have other values. Writes the line of a request that is slow or in the sample. Drains the body that
+/// the handler left unread, and adds headers to the response. Rejects a missing or invalid `Host` before the metrics count the request,
+/// because they do not count other malformed request heads either.
+pub fn identify<B>(replica: HeaderValue, access_log: AccessLog, mut inner: impl Endpoint<B>) -> impl Endpoint
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
@@ -55,7 +57,8 @@ where
         let span = span_of(&request);
         spans::begin(&span, &work);
         let traced = Traced::of(&request, &span);
-        let access = AccessLine::of(&request, id, access_log_sample);
+        let route = request.extensions().get::<MatchedPath>();
+        let access = (!route.is_some_and(is_quiet)).then(|| access_log.begin(method_of(&request), route.cloned(), id));
         let (request, unread) = UnreadBody::of(request);
         // `enter` is necessary besides `scope`: an inner layer may reject the request before it returns a future.
         let answer = context.enter(|| match host::check(&request) {
@@ -67,7 +70,7 @@ where
                 traced.answered(response.status());
             }
             if let Some(access) = access {
-                access.write(response.status());
+                access.answered(response.status());
             }
             response
         });
@@ -123,36 +126,6 @@ impl Traced {
 
     fn answered(self, status: StatusCode) {
         spans::answered(&self.span, self.path.as_ref().map(Uri::path), status.as_u16());
-    }
-}
-
-/// The access line of a request, written when the head of its response is ready.
-struct AccessLine {
-    begun: Instant,
-    method: &'static str,
-    route: Option<MatchedPath>,
-}
-
-impl AccessLine {
-    /// `None` for requests that are not in the sample, or that have no span.
-    fn of(request: &Request, id: TraceId, sample: f64) -> Option<Self> {
-        let route = request.extensions().get::<MatchedPath>();
-        let is_written = sample > 0.0 && id.is_among(sample) && !route.is_some_and(is_quiet);
-        is_written.then(|| Self { begun: Instant::now(), method: method_of(request), route: route.cloned() })
-    }
-
-    fn write(self, status: StatusCode) {
-        let Self { begun, method, route } = self;
-        tracing::info!(
-            target: "access",
-            {
-                http.request.method = method,
-                http.route = route.as_ref().map(MatchedPath::as_str),
-                http.response.status_code = status.as_u16(),
-                duration = begun.elapsed().as_secs_f64(),
-            },
-            "request answered"
-        );
     }
 }
 

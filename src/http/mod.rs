@@ -3,6 +3,7 @@
 //! This module depends neither on a feature nor on the state that holds the features. A feature's rules belong in its `service.rs`, its
 //! responses in its `routes.rs`.
 
+pub mod access;
 pub mod address;
 pub mod context;
 pub mod cookie;

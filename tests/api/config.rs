@@ -97,7 +97,7 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
         ("OTEL_TRACES_SAMPLER_ARG", "-0.1"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://somebody:hunter2hunter2@collector:4318"),
-        ("TRACES_SLOW", "0s"),
+        ("SLOW_REQUEST", "0s"),
         ("LOG_FORMAT", "xml"),
     ] {
         let given = [DATABASE, REDIS].into_iter().filter(|(other, _)| *other != name);

@@ -70,6 +70,7 @@ mod second_factor;
 mod server;
 mod sessions;
 mod showcase;
+mod slow_requests;
 mod sockets;
 mod sockets_attacks;
 mod sockets_edge;

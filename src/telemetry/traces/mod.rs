@@ -66,7 +66,7 @@ impl Traces {
             .with_resource(resource)
             .with_sampler(WholeWork)
             .with_id_generator(Identifiers)
-            .with_span_processor(KeptTraces::new(config.otel_traces_sampler_arg, config.traces_slow, queue))
+            .with_span_processor(KeptTraces::new(config.otel_traces_sampler_arg, config.slow_request, queue))
             .build();
         Ok(Some(Self { provider, export }))
     }

@@ -3,6 +3,7 @@
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::answer::Ask;
 use super::program::Program;
@@ -21,7 +22,8 @@ impl Observed {
     /// Starts a replica with these variables, and signs an admin in.
     pub async fn new(variables: &[(&str, &str)]) -> Self {
         let stores = Stores::new().await;
-        let program = Program::serve(&stores, variables).await;
+        // A busy machine must not make requests slow.
+        let program = Program::serve(&stores, &[&[("SLOW_REQUEST", "30s")], variables].concat()).await;
         let client = Client::builder().no_proxy().build().unwrap();
         let url = |path: &str| format!("http://{}{path}", program.address);
         eventually("the replica is ready", async || when(client.get(url("/health/ready")).answer().await.status == 200)).await;
@@ -37,6 +39,11 @@ impl Observed {
     /// A request of the admin.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.program.address)).bearer_auth(&self.token)
+    }
+
+    /// Injects a fault. The replica reads it within a second.
+    pub async fn fault(&self, order: Value) {
+        self.request(Method::PUT, &format!("/api/faults/{}", Uuid::new_v4())).json(&order).answer().await.expect(201);
     }
 
     /// The lines of the log so far with this body.
