@@ -286,7 +286,7 @@ impl Background {
         tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
         tasks.spawn("log signals", environments.receive_log_signals());
         tasks.spawn("log levels", log_levels.clone().follow());
-        tasks.spawn("traces", telemetry::traces::export(metrics.clone()));
+        tasks.spawn("telemetry", telemetry::export(metrics.clone()));
         tasks.spawn("health", health.clone().watch(db.clone(), redis.clone()));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine.clone(), health.clone()));
@@ -319,7 +319,7 @@ impl Background {
         let jobs = async { tokio::join!(workers.leave(config.drain_timeout), mail_workers.leave(config.drain_timeout)) };
         let (finished, (), _) = tokio::join!(last_requests, realtime.drain(config.socket_drain), jobs);
         follower.leave().await;
-        telemetry::traces::flush().await;
+        telemetry::flush().await;
         tasks.end().await;
         cache.leave().await;
         db.close().await;

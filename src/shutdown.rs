@@ -1,7 +1,7 @@
 //! The signals that start a graceful shutdown. [`App::run`](crate::app::App::run) performs the shutdown in this order: report the
 //! replica as not ready, release the fleet lease, give the edge time to notice, stop accepting connections. Then, at the same time,
 //! finish in-flight requests, disconnect Socket.IO clients, and finish running jobs or give them back to the queue. Finally, release the
-//! claims on logs, export the last traces, end the tasks, release the cache lease, and close the connections to Postgres.
+//! claims on logs, export the last telemetry, end the tasks, release the cache lease, and close the connections to Postgres.
 
 use std::io;
 

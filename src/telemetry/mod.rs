@@ -1,8 +1,9 @@
 //! Initialization of logs and traces, and the panic hook. Metrics belong to [`metrics`](crate::metrics).
 //!
 //! `trace_context` identifies work in both. `lines` formats log lines, and `levels` filters them. `spans` names the parts of a trace, and
-//! `traces` exports them.
+//! `traces` decides which of them are kept. `export` sends traces to the OTLP endpoint.
 
+mod export;
 pub mod levels;
 mod lines;
 pub mod spans;
@@ -15,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
+use self::export::Endpoint;
 use self::lines::{JsonLines, JsonSpan, TextLines, text_fields};
 use self::traces::Traces;
 use crate::config::{Config, LogFormat};
@@ -32,7 +34,8 @@ pub fn init(config: &Config) {
         LogFormat::Text => output.fmt_fields(text_fields()).event_format(TextLines::default()).boxed(),
     };
     let (filter, levels) = levels::filter(&config.log);
-    let (traces, failure) = Traces::of(config).map_or_else(|error| (None, Some(error)), |traces| (traces, None));
+    let traces = Endpoint::of(config).map(|endpoint| Traces::to(&endpoint, config)).transpose();
+    let (traces, failure) = traces.map_or_else(|error| (None, Some(error)), |traces| (traces, None));
     let subscriber = tracing_subscriber::registry().with(output.with_filter(filter)).with(traces.as_ref().map(Traces::layer));
     if subscriber.try_init().is_err() {
         tracing::debug!("logging is already initialized");
@@ -45,6 +48,17 @@ pub fn init(config: &Config) {
     if let Some(error) = failure {
         tracing::error!(error = &error as &dyn std::error::Error, "failed to start the export of traces");
     }
+}
+
+/// Exports telemetry; never returns. Waits forever if nothing is exported, or if another application of the process exports it.
+pub async fn export(metrics: Metrics) {
+    traces::export(&metrics).await;
+    std::future::pending::<()>().await;
+}
+
+/// Exports the telemetry so far, within a limit.
+pub async fn flush() {
+    traces::flush().await;
 }
 
 /// Installs the hook that counts and logs every panic. The message may contain client data, so it goes to the log only.

@@ -56,13 +56,13 @@ fn the_mail_client_stays_in_the_mail_module() {
 #[test]
 fn clients_of_other_services_stay_in_platforms_oauth_and_tools() {
     assert_none(&mentions(&["hyper_util::client::"], |path| {
-        path.starts_with("platforms/") || path == "tools.rs" || path == "telemetry/traces/collector.rs"
+        path.starts_with("platforms/") || path == "tools.rs" || path == "telemetry/export/collector.rs"
     }));
     assert_none(&mentions(&["openidconnect::", "oauth2::"], |path| path.starts_with("platforms/") || path.starts_with("features/oauth/")));
 }
 
 #[test]
-fn only_telemetry_knows_how_traces_are_exported() {
+fn only_telemetry_knows_how_it_is_exported() {
     let crates = ["opentelemetry::", "opentelemetry_http::", "opentelemetry_otlp::", "opentelemetry_sdk::", "tracing_opentelemetry::"];
     assert_none(&mentions(&crates, |path| path.starts_with("telemetry/")));
 }

@@ -9,7 +9,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 use parking_lot::Mutex;
 
-use super::export::Queue;
+use crate::telemetry::export::Queue;
 use crate::telemetry::trace_context;
 
 /// Maximum number of traces in progress. The spans of further ones are not recorded.
@@ -22,7 +22,7 @@ const MAX_SPANS: usize = 512;
 pub struct KeptTraces {
     share: f64,
     slow: Duration,
-    queue: Queue,
+    queue: Queue<Vec<SpanData>>,
     traces: Mutex<HashMap<TraceId, Trace>>,
 }
 
@@ -37,7 +37,7 @@ struct Trace {
 impl KeptTraces {
     /// Keeps this share of all traces, those that the sender of `traceparent` keeps, those with a failure, and those with a request that
     /// takes at least `slow`.
-    pub fn new(share: f64, slow: Duration, queue: Queue) -> Self {
+    pub fn new(share: f64, slow: Duration, queue: Queue<Vec<SpanData>>) -> Self {
         Self { share, slow, queue, traces: Mutex::default() }
     }
 }

@@ -1,11 +1,8 @@
-//! The pipeline of traces: from the spans of the program to the OTLP endpoint, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
+//! Traces: which spans are recorded, and how they become those of OpenTelemetry.
 //!
 //! Every span of a request, a job or an event is recorded. When the work ends, its spans are kept if the trace is in the sample, or if the
-//! work failed or was slow (`kept`). Kept traces are exported in batches (`export`, `collector`). Nothing here ever blocks the work:
-//! a collector that does not respond costs the traces, which are counted (`docs/adr/0025-traces.md`).
+//! work failed or was slow (`kept`). Kept traces wait for their export (`docs/adr/0025-traces.md`).
 
-mod collector;
-mod export;
 mod kept;
 
 use std::cell::Cell;
@@ -13,21 +10,24 @@ use std::sync::OnceLock;
 
 use opentelemetry::trace::{SpanId, SpanKind, TraceContextExt, TraceId, TraceState, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::ExporterBuildError;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{IdGenerator, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    IdGenerator, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, SpanData, SpanExporter as _,
+};
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-use self::export::Export;
 use self::kept::KeptTraces;
+use super::export::{Endpoint, Export, Signal};
 use super::levels::PARTS;
 use super::trace_context::{self, TraceContext};
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::metrics::labels::TelemetrySignal;
 
 /// The crate whose spans are exported; the targets of spans begin with it.
 const CRATE: &str = env!("CARGO_CRATE_NAME");
@@ -43,32 +43,39 @@ thread_local! {
 pub(super) struct Traces {
     /// Dropped only with the process: a provider without owner exports nothing.
     provider: SdkTracerProvider,
-    export: Export,
+    export: Export<Spans>,
+}
+
+/// The exporter of spans. An item is a trace, or the part of it that this replica keeps at a time.
+struct Spans(SpanExporter);
+
+impl Signal for Spans {
+    type Item = Vec<SpanData>;
+    const NAME: TelemetrySignal = TelemetrySignal::Traces;
+    const QUEUE: usize = 1024;
+    const BATCH: usize = 128;
+
+    fn export(&self, traces: Vec<Vec<SpanData>>) -> impl Future<Output = OTelSdkResult> + Send {
+        self.0.export(traces.into_iter().flatten().collect())
+    }
 }
 
 impl Traces {
-    /// `None` while no endpoint is configured.
+    /// The pipeline to an endpoint.
     ///
     /// # Errors
     /// When the exporter cannot be built.
-    pub fn of(config: &Config) -> Result<Option<Self>, ExporterBuildError> {
-        let Some(endpoint) = &config.otel_exporter_otlp_endpoint else { return Ok(None) };
-        let resource = Resource::builder_empty()
-            .with_service_name(config.otel_service_name.clone())
-            .with_attributes([
-                KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-                KeyValue::new("service.instance.id", config.replica.clone()),
-                KeyValue::new("deployment.environment.name", config.environment.name()),
-            ])
-            .build();
-        let (export, queue) = Export::new(endpoint, &resource)?;
+    pub fn to(endpoint: &Endpoint, config: &Config) -> Result<Self, ExporterBuildError> {
+        let mut exporter = endpoint.configure(SpanExporter::builder().with_http(), "/v1/traces").build()?;
+        exporter.set_resource(&endpoint.resource);
+        let (export, queue) = Export::new(Spans(exporter));
         let provider = SdkTracerProvider::builder()
-            .with_resource(resource)
+            .with_resource(endpoint.resource.clone())
             .with_sampler(WholeWork)
             .with_id_generator(Identifiers)
             .with_span_processor(KeptTraces::new(config.otel_traces_sampler_arg, config.slow_request, queue))
             .build();
-        Ok(Some(Self { provider, export }))
+        Ok(Self { provider, export })
     }
 
     /// The layer that turns the spans of this crate into those of traces. Events stay in the log: it names the trace.
@@ -99,16 +106,15 @@ pub fn are_on() -> bool {
     INSTALLED.get().is_some()
 }
 
-/// Exports traces; never returns. Waits forever if traces are off, or if another application of the process exports them.
-pub async fn export(metrics: Metrics) {
+/// Exports traces; returns only if they are off.
+pub(super) async fn export(metrics: &Metrics) {
     if let Some(Traces { export, .. }) = INSTALLED.get() {
-        export.run(&metrics).await;
+        export.run(metrics).await;
     }
-    std::future::pending::<()>().await;
 }
 
 /// Exports the traces so far, within a limit.
-pub async fn flush() {
+pub(super) async fn flush() {
     if let Some(Traces { export, .. }) = INSTALLED.get() {
         export.flush().await;
     }
