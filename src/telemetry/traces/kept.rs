@@ -1,6 +1,9 @@
 //! Which traces are kept: the decision is made when the work ends, so that failures and slow requests are kept whatever the sample is.
+//!
+//! Clients choose the identifiers of their traces, so one identifier may belong to many requests at the same time. A request that does not
+//! end must neither hold back the traces of others with its identifier, nor collect their spans without limit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use opentelemetry::Context;
@@ -14,10 +17,10 @@ use crate::telemetry::trace_context;
 
 /// Maximum number of traces in progress. The spans of further ones are not recorded.
 const MAX_TRACES: usize = 4096;
-/// Maximum number of spans of a trace on this replica. Further ones are not recorded.
+/// Maximum number of spans of a trace that wait on this replica. The newest are kept: the span of the work itself is its last one.
 const MAX_SPANS: usize = 512;
 
-/// Collects the spans of each trace until all of its requests, jobs and events on this replica have ended.
+/// Collects the spans of each trace until a request, job or event of it ends that is kept, or until all of them have ended.
 #[derive(Debug)]
 pub struct KeptTraces {
     share: f64,
@@ -28,10 +31,10 @@ pub struct KeptTraces {
 
 #[derive(Debug, Default)]
 struct Trace {
-    /// Number of requests, jobs and events that have not ended.
-    open: u32,
+    /// The requests, jobs and events that have not ended. Their number is limited by that of connections and workers.
+    open: Vec<SpanId>,
     is_kept: bool,
-    spans: Vec<SpanData>,
+    spans: VecDeque<SpanData>,
 }
 
 impl KeptTraces {
@@ -39,6 +42,12 @@ impl KeptTraces {
     /// takes at least `slow`.
     pub fn new(share: f64, slow: Duration, queue: Queue<Vec<SpanData>>) -> Self {
         Self { share, slow, queue, traces: Mutex::default() }
+    }
+
+    /// Whether a request, job or event is kept for what happened in it.
+    fn is_remarkable(&self, span: &SpanData) -> bool {
+        let is_slow = || span.end_time.duration_since(span.start_time).is_ok_and(|time| time >= self.slow);
+        matches!(span.status, Status::Error { .. }) || (span.span_kind == SpanKind::Server && is_slow())
     }
 }
 
@@ -49,37 +58,39 @@ impl SpanProcessor for KeptTraces {
         if parent.is_valid() && !parent.is_remote() {
             return;
         }
-        let id = span.span_context().trace_id();
+        let context = span.span_context();
+        let id = context.trace_id();
         let mut traces = self.traces.lock();
         if traces.len() >= MAX_TRACES && !traces.contains_key(&id) {
             return;
         }
         let trace = traces.entry(id).or_default();
-        trace.open += 1;
+        trace.open.push(context.span_id());
         trace.is_kept |= parent.is_sampled() || trace_context::TraceId::of_bytes(id.to_bytes()).is_among(self.share);
     }
 
     fn on_end(&self, span: SpanData) {
-        let id = span.span_context.trace_id();
+        let (id, span_id) = (span.span_context.trace_id(), span.span_context.span_id());
         let is_work = span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote;
-        let is_slow =
-            || span.span_kind == SpanKind::Server && span.end_time.duration_since(span.start_time).is_ok_and(|time| time >= self.slow);
         let mut traces = self.traces.lock();
         let Some(trace) = traces.get_mut(&id) else { return };
         if is_work {
-            trace.open -= 1;
-            trace.is_kept |= matches!(span.status, Status::Error { .. }) || is_slow();
+            if let Some(index) = trace.open.iter().position(|open| *open == span_id) {
+                trace.open.swap_remove(index);
+            }
+            trace.is_kept |= self.is_remarkable(&span);
         }
-        if trace.spans.len() < MAX_SPANS {
-            trace.spans.push(span);
+        if trace.spans.len() == MAX_SPANS {
+            trace.spans.pop_front();
         }
-        if trace.open > 0 {
-            return;
+        trace.spans.push_back(span);
+        let ended = if is_work && trace.is_kept { std::mem::take(&mut trace.spans) } else { VecDeque::new() };
+        if trace.open.is_empty() {
+            traces.remove(&id);
         }
-        let ended = traces.remove(&id);
         drop(traces);
-        if let Some(Trace { is_kept: true, spans, .. }) = ended {
-            self.queue.put(spans);
+        if !ended.is_empty() {
+            self.queue.put(ended.into());
         }
     }
 
@@ -89,5 +100,132 @@ impl SpanProcessor for KeptTraces {
 
     fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use opentelemetry::trace::{SpanContext, TraceFlags, TraceState, Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
+
+    use super::*;
+    use crate::metrics::exporter::Exporter;
+    use crate::metrics::labels::TelemetrySignal;
+    use crate::telemetry::export::{Export, Signal};
+
+    /// A signal that keeps the names of the spans of each exported item.
+    #[derive(Clone, Default)]
+    struct Names(Arc<Mutex<Vec<Vec<String>>>>);
+
+    impl Signal for Names {
+        type Item = Vec<SpanData>;
+        const NAME: TelemetrySignal = TelemetrySignal::Traces;
+        const QUEUE: usize = 16;
+        const BATCH: usize = 16;
+
+        async fn export(&self, traces: Vec<Vec<SpanData>>) -> OTelSdkResult {
+            let names = traces.into_iter().map(|spans| spans.into_iter().map(|span| span.name.into_owned()).collect());
+            self.0.lock().unwrap().extend(names);
+            Ok(())
+        }
+    }
+
+    struct Fixture {
+        tracer: SdkTracer,
+        names: Names,
+        export: Export<Names>,
+        /// A provider without owner exports nothing.
+        _provider: SdkTracerProvider,
+    }
+
+    impl Fixture {
+        /// Traces of which none is in the sample, and all requests are fast.
+        fn new() -> Self {
+            let names = Names::default();
+            let (export, queue) = Export::new(names.clone());
+            let kept = KeptTraces::new(0.0, Duration::from_hours(1), queue);
+            let provider = SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOn).with_span_processor(kept).build();
+            Self { tracer: provider.tracer("test"), names, export, _provider: provider }
+        }
+
+        /// Begins a request in this trace.
+        fn request(&self, trace: u128, name: &'static str) -> Context {
+            let flags = TraceFlags::default();
+            let caller = SpanContext::new(TraceId::from(trace), SpanId::from(1), flags, true, TraceState::default());
+            let caller = Context::new().with_remote_span_context(caller);
+            let span = self.tracer.span_builder(name).with_kind(SpanKind::Server).start_with_context(&self.tracer, &caller);
+            Context::new().with_span(span)
+        }
+
+        /// Adds parts to a request.
+        fn parts(&self, request: &Context, count: usize) {
+            for _ in 0..count {
+                drop(self.tracer.start_with_context("part", request));
+            }
+        }
+
+        /// The number of spans, and the last one, of each trace exported so far.
+        async fn exported(&self) -> Vec<(usize, String)> {
+            let metrics = Exporter::default().metrics();
+            tokio::select! {
+                () = self.export.run(&metrics) => {}
+                () = self.export.flush() => {}
+            }
+            self.names.0.lock().unwrap().iter().map(|names| (names.len(), names.last().unwrap().clone())).collect()
+        }
+    }
+
+    fn fail(request: &Context) {
+        request.span().set_status(Status::error(""));
+        request.span().end();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_hangs_holds_back_no_failure_with_its_identifier() {
+        let fixture = Fixture::new();
+        let hanging = fixture.request(7, "hanging");
+        // More spans than a trace may have.
+        for _ in 0..200 {
+            let other = fixture.request(7, "other");
+            fixture.parts(&other, 4);
+            other.span().end();
+        }
+        let failing = fixture.request(7, "failing");
+        fixture.parts(&failing, 3);
+        fail(&failing);
+        assert_eq!(fixture.exported().await, [(MAX_SPANS, "failing".to_owned())]);
+        hanging.span().end();
+        assert_eq!(fixture.exported().await.last(), Some(&(1, "hanging".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn ten_thousand_requests_with_one_identifier_are_recorded_within_the_limits_of_one_trace() {
+        let fixture = Fixture::new();
+        let flood: Vec<Context> = (0..10_000).map(|_| fixture.request(7, "flood")).collect();
+        let other = fixture.request(8, "other");
+        fixture.parts(&other, 1);
+        for request in &flood {
+            request.span().end();
+        }
+        fail(&other);
+        assert_eq!(fixture.exported().await, [(2, "other".to_owned())]);
+        fail(&fixture.request(7, "later"));
+        assert_eq!(fixture.exported().await.last(), Some(&(1, "later".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_request_beyond_the_limit_of_traces_ends_no_recorded_one() {
+        let fixture = Fixture::new();
+        let open: Vec<Context> = (0..MAX_TRACES as u128).map(|index| fixture.request(100 + index, "open")).collect();
+        let unrecorded = fixture.request(7, "unrecorded");
+        open[0].span().end();
+        let recorded = fixture.request(7, "recorded");
+        unrecorded.span().end();
+        fixture.parts(&recorded, 1);
+        fail(&recorded);
+        // The span of the unrecorded request ended while its trace was recorded.
+        assert_eq!(fixture.exported().await, [(3, "recorded".to_owned())]);
     }
 }
