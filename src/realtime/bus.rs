@@ -18,8 +18,7 @@ use crate::cache::RedisClient;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Loss;
-use crate::telemetry::trace_context::{TraceContext, Traceparent};
-use crate::telemetry::traces;
+use crate::telemetry::trace_context::Traceparent;
 
 /// Maximum number of messages that wait to be published.
 const BACKLOG: usize = 4096;
@@ -64,7 +63,7 @@ impl Message {
 pub struct Envelope {
     /// The replica that sent the message; see [`Bus::me`].
     pub by: Uuid,
-    /// The work that published the message, while traces are on.
+    /// The emission of an event, while traces are on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Traceparent>,
     /// The message.
@@ -118,9 +117,13 @@ impl Bus {
 
     /// Queues a message for the other replicas. Never blocks; a full queue drops the message.
     pub fn publish(&self, message: Message) {
+        self.publish_from(None, message);
+    }
+
+    /// As [`Self::publish`], for a message whose delivery is part of a trace.
+    pub fn publish_from(&self, cause: Option<Traceparent>, message: Message) {
         let is_emit = message.is_emit();
-        let work = if traces::are_on() { TraceContext::current() } else { None };
-        if self.0.backlog.try_send((work.map(|work| work.traceparent()), message)).is_err() && is_emit {
+        if self.0.backlog.try_send((cause, message)).is_err() && is_emit {
             self.0.metrics.websocket_messages_dropped.increment(Loss::BusBacklog);
         }
     }

@@ -139,9 +139,10 @@ impl Realtime {
     /// blocks and never fails: it counts an event that a full queue or Redis refuses.
     pub fn emit(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
         let Some(payload) = written(payload) else { return };
-        let _emission = spans::emission(event);
+        let emission = spans::emission(event);
         self.deliver(rooms, event, &payload);
-        self.0.bus.publish(Message::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload });
+        let message = Message::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload };
+        self.0.bus.publish_from(spans::handed_on(&emission), message);
     }
 
     /// Emits an event to this replica's clients in any of the rooms. A client in several of the rooms receives it once.
@@ -248,18 +249,17 @@ impl Realtime {
         }
     }
 
-    /// Delivers an event that another replica emitted, as a part of the trace in which it did so.
+    /// Delivers an event that another replica emitted, as a part of the emission's trace.
     fn deliver_from(&self, cause: Option<Traceparent>, rooms: &[Room], event: EventOut, payload: &Value) {
-        let Some(work) = cause.map(TraceContext::below) else { return self.deliver(rooms, event, payload) };
+        let clients = self.clients_in(rooms);
+        let Some(work) = cause.map(TraceContext::below).filter(|_| !clients.is_empty()) else { return send(&clients, event, payload) };
         let span = spans::delivery(event);
         spans::begin(&span, &work);
-        work.enter(|| self.deliver(rooms, event, payload));
+        work.enter(|| send(&clients, event, payload));
     }
 
     fn deliver(&self, rooms: &[Room], event: EventOut, payload: &Value) {
-        for client in self.clients_in(rooms) {
-            let _slow = client.emit(event, payload);
-        }
+        send(&self.clients_in(rooms), event, payload);
     }
 
     fn clients_of(&self, sockets: Vec<SocketRef>) -> Vec<Client> {
@@ -309,6 +309,12 @@ impl Realtime {
 impl AsRef<Config> for Realtime {
     fn as_ref(&self) -> &Config {
         &self.0.config
+    }
+}
+
+fn send(clients: &[Client], event: EventOut, payload: &Value) {
+    for client in clients {
+        let _slow = client.emit(event, payload);
     }
 }
 

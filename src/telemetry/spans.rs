@@ -27,6 +27,19 @@ pub fn begin(span: &Span, work: &TraceContext) {
     traces::with_identifiers(work, || drop(span.context()));
 }
 
+/// The span as the parent of what other replicas do for it. `None` while traces are off, and outside of a request, job or event. The flag
+/// is set if this replica is certain to keep the trace, so that the others keep their part, too.
+#[must_use]
+pub fn handed_on(span: &Span) -> Option<Traceparent> {
+    if !traces::are_on() || span.is_disabled() {
+        return None;
+    }
+    let trace = TraceContext::current()?.trace;
+    let part = TraceContext::in_trace(trace);
+    traces::with_identifiers(&part, || drop(span.context()));
+    Some(Traceparent { is_sampled: traces::keeps(trace), ..part.traceparent() })
+}
+
 /// Links a span to its cause, which has a trace of its own.
 pub fn link(span: &Span, cause: Traceparent) {
     if traces::are_on() && !span.is_disabled() {

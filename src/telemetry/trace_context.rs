@@ -165,8 +165,7 @@ impl TraceContext {
         Self { parent: Some(parent), ..Self::in_trace(parent.trace) }
     }
 
-    /// This work, for the work that it causes elsewhere. Every replica decides the same about the sample, so the flag only passes on the
-    /// decision of another service.
+    /// This work, for the work that it causes elsewhere. The flag only passes on the decision of another service.
     #[must_use]
     pub fn traceparent(&self) -> Traceparent {
         Traceparent { trace: self.trace, span: self.span, is_sampled: self.parent.is_some_and(|parent| parent.is_sampled) }

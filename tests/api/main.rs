@@ -89,6 +89,7 @@ mod terminals_engine;
 mod throttle;
 mod throttle_windows;
 mod traces;
+mod traces_replicas;
 mod unknown_values;
 mod visits;
 mod workspace_sessions;

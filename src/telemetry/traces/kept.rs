@@ -4,7 +4,8 @@
 //! end must neither hold back the traces of others with its identifier, nor collect their spans without limit.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 use opentelemetry::trace::{Span as _, SpanId, SpanKind, Status, TraceContextExt, TraceId};
@@ -20,9 +21,13 @@ const MAX_TRACES: usize = 4096;
 /// Maximum number of spans of a trace that wait on this replica. The newest are kept: the span of the work itself is its last one.
 const MAX_SPANS: usize = 512;
 
-/// Collects the spans of each trace until a request, job or event of it ends that is kept, or until all of them have ended.
+/// Collects the spans of each trace until a request, job or event of it ends that is kept, or until all of them have ended. Clones share
+/// the traces.
+#[derive(Clone, Debug)]
+pub struct KeptTraces(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct KeptTraces {
+struct Inner {
     share: f64,
     slow: Duration,
     queue: Queue<Vec<SpanData>>,
@@ -32,21 +37,36 @@ pub struct KeptTraces {
 #[derive(Debug, Default)]
 struct Trace {
     /// The requests, jobs and events that have not ended. Their number is limited by that of connections and workers.
-    open: Vec<SpanId>,
+    open: Vec<Open>,
     is_kept: bool,
     spans: VecDeque<SpanData>,
+}
+
+/// A request, job or event that has not ended.
+#[derive(Debug)]
+struct Open {
+    span: SpanId,
+    /// From then on it is slow; `None` if it is no request.
+    slow_from: Option<Instant>,
 }
 
 impl KeptTraces {
     /// Keeps this share of all traces, those that the sender of `traceparent` keeps, those with a failure, and those with a request that
     /// takes at least `slow`.
     pub fn new(share: f64, slow: Duration, queue: Queue<Vec<SpanData>>) -> Self {
-        Self { share, slow, queue, traces: Mutex::default() }
+        Self(Arc::new(Inner { share, slow, queue, traces: Mutex::default() }))
+    }
+
+    /// Whether it is certain already that a trace in progress is kept.
+    pub fn keeps(&self, id: trace_context::TraceId) -> bool {
+        let traces = self.0.traces.lock();
+        let Some(trace) = traces.get(&TraceId::from_bytes(id.to_bytes())) else { return false };
+        trace.is_kept || trace.open.iter().any(|open| open.slow_from.is_some_and(|slow| slow <= Instant::now()))
     }
 
     /// Whether a request, job or event is kept for what happened in it.
     fn is_remarkable(&self, span: &SpanData) -> bool {
-        let is_slow = || span.end_time.duration_since(span.start_time).is_ok_and(|time| time >= self.slow);
+        let is_slow = || span.end_time.duration_since(span.start_time).is_ok_and(|time| time >= self.0.slow);
         matches!(span.status, Status::Error { .. }) || (span.span_kind == SpanKind::Server && is_slow())
     }
 }
@@ -60,22 +80,24 @@ impl SpanProcessor for KeptTraces {
         }
         let context = span.span_context();
         let id = context.trace_id();
-        let mut traces = self.traces.lock();
+        let is_request = span.exported_data().is_some_and(|span| span.span_kind == SpanKind::Server);
+        let slow_from = if is_request { Instant::now().checked_add(self.0.slow) } else { None };
+        let mut traces = self.0.traces.lock();
         if traces.len() >= MAX_TRACES && !traces.contains_key(&id) {
             return;
         }
         let trace = traces.entry(id).or_default();
-        trace.open.push(context.span_id());
-        trace.is_kept |= parent.is_sampled() || trace_context::TraceId::of_bytes(id.to_bytes()).is_among(self.share);
+        trace.open.push(Open { span: context.span_id(), slow_from });
+        trace.is_kept |= parent.is_sampled() || trace_context::TraceId::of_bytes(id.to_bytes()).is_among(self.0.share);
     }
 
     fn on_end(&self, span: SpanData) {
         let (id, span_id) = (span.span_context.trace_id(), span.span_context.span_id());
         let is_work = span.parent_span_id == SpanId::INVALID || span.parent_span_is_remote;
-        let mut traces = self.traces.lock();
+        let mut traces = self.0.traces.lock();
         let Some(trace) = traces.get_mut(&id) else { return };
         if is_work {
-            if let Some(index) = trace.open.iter().position(|open| *open == span_id) {
+            if let Some(index) = trace.open.iter().position(|open| open.span == span_id) {
                 trace.open.swap_remove(index);
             }
             trace.is_kept |= self.is_remarkable(&span);
@@ -90,7 +112,7 @@ impl SpanProcessor for KeptTraces {
         }
         drop(traces);
         if !ended.is_empty() {
-            self.queue.put(ended.into());
+            self.0.queue.put(ended.into());
         }
     }
 
@@ -105,7 +127,7 @@ impl SpanProcessor for KeptTraces {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use opentelemetry::trace::{SpanContext, TraceFlags, TraceState, Tracer, TracerProvider};
     use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
@@ -134,6 +156,7 @@ mod tests {
 
     struct Fixture {
         tracer: SdkTracer,
+        kept: KeptTraces,
         names: Names,
         export: Export<Names>,
         /// A provider without owner exports nothing.
@@ -141,13 +164,13 @@ mod tests {
     }
 
     impl Fixture {
-        /// Traces of which none is in the sample, and all requests are fast.
-        fn new() -> Self {
+        /// Traces of which none is in the sample.
+        fn new(slow: Duration) -> Self {
             let names = Names::default();
             let (export, queue) = Export::new(names.clone());
-            let kept = KeptTraces::new(0.0, Duration::from_hours(1), queue);
-            let provider = SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOn).with_span_processor(kept).build();
-            Self { tracer: provider.tracer("test"), names, export, _provider: provider }
+            let kept = KeptTraces::new(0.0, slow, queue);
+            let provider = SdkTracerProvider::builder().with_sampler(Sampler::AlwaysOn).with_span_processor(kept.clone()).build();
+            Self { tracer: provider.tracer("test"), kept, names, export, _provider: provider }
         }
 
         /// Begins a request in this trace.
@@ -182,9 +205,23 @@ mod tests {
         request.span().end();
     }
 
+    #[test]
+    fn a_trace_is_certain_to_be_kept_after_a_failure_and_while_a_request_is_slow() {
+        let (fast, slow) = (Fixture::new(Duration::from_hours(1)), Fixture::new(Duration::ZERO));
+        let id = trace_context::TraceId::of_bytes(7_u128.to_be_bytes());
+        let open = [fast.request(7, "open"), slow.request(7, "open")];
+        assert_eq!([fast.kept.keeps(id), slow.kept.keeps(id)], [false, true]);
+        fail(&fast.request(7, "failing"));
+        assert!(fast.kept.keeps(id));
+        for request in &open {
+            request.span().end();
+        }
+        assert_eq!([fast.kept.keeps(id), slow.kept.keeps(id)], [false, false]);
+    }
+
     #[tokio::test]
     async fn a_request_that_hangs_holds_back_no_failure_with_its_identifier() {
-        let fixture = Fixture::new();
+        let fixture = Fixture::new(Duration::from_hours(1));
         let hanging = fixture.request(7, "hanging");
         // More spans than a trace may have.
         for _ in 0..200 {
@@ -202,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn ten_thousand_requests_with_one_identifier_are_recorded_within_the_limits_of_one_trace() {
-        let fixture = Fixture::new();
+        let fixture = Fixture::new(Duration::from_hours(1));
         let flood: Vec<Context> = (0..10_000).map(|_| fixture.request(7, "flood")).collect();
         let other = fixture.request(8, "other");
         fixture.parts(&other, 1);
@@ -217,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_beyond_the_limit_of_traces_ends_no_recorded_one() {
-        let fixture = Fixture::new();
+        let fixture = Fixture::new(Duration::from_hours(1));
         let open: Vec<Context> = (0..MAX_TRACES as u128).map(|index| fixture.request(100 + index, "open")).collect();
         let unrecorded = fixture.request(7, "unrecorded");
         open[0].span().end();

@@ -43,6 +43,7 @@ thread_local! {
 pub(super) struct Traces {
     /// Dropped only with the process: a provider without owner exports nothing.
     provider: SdkTracerProvider,
+    kept: KeptTraces,
     export: Export<Spans>,
 }
 
@@ -69,13 +70,14 @@ impl Traces {
         let mut exporter = endpoint.configure(SpanExporter::builder().with_http(), "/v1/traces").build()?;
         exporter.set_resource(&endpoint.resource);
         let (export, queue) = Export::new(Spans(exporter));
+        let kept = KeptTraces::new(config.otel_traces_sampler_arg, config.slow_request, queue);
         let provider = SdkTracerProvider::builder()
             .with_resource(endpoint.resource.clone())
             .with_sampler(WholeWork)
             .with_id_generator(Identifiers)
-            .with_span_processor(KeptTraces::new(config.otel_traces_sampler_arg, config.slow_request, queue))
+            .with_span_processor(kept.clone())
             .build();
-        Ok(Self { provider, export })
+        Ok(Self { provider, kept, export })
     }
 
     /// The layer that turns the spans of this crate into those of traces. Events stay in the log: it names the trace.
@@ -104,6 +106,11 @@ impl Traces {
 #[must_use]
 pub fn are_on() -> bool {
     INSTALLED.get().is_some()
+}
+
+/// Whether it is certain already that this replica keeps a trace in progress.
+pub(super) fn keeps(trace: trace_context::TraceId) -> bool {
+    INSTALLED.get().is_some_and(|traces| traces.kept.keeps(trace))
 }
 
 /// Exports traces; returns only if they are off.

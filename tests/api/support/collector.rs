@@ -23,6 +23,8 @@ pub struct Received {
     pub trace: String,
     pub id: String,
     pub parent: String,
+    /// The replica that sent it.
+    pub replica: String,
     pub span: Span,
 }
 
@@ -78,16 +80,19 @@ impl Collector {
     /// All spans so far.
     pub fn spans(&self) -> Vec<Received> {
         let requests = self.requests.lock().unwrap();
-        let scopes = requests.iter().flat_map(|request| &request.resource_spans).flat_map(|resource| &resource.scope_spans);
-        scopes
-            .flat_map(|scope| &scope.spans)
-            .map(|span| Received {
+        let mut spans = Vec::new();
+        for resource in requests.iter().flat_map(|request| &request.resource_spans) {
+            let attributes = &resource.resource.as_ref().unwrap().attributes;
+            let replica = attributes.iter().find(|attribute| attribute.key == "service.instance.id").map(text_of).unwrap_or_default();
+            spans.extend(resource.scope_spans.iter().flat_map(|scope| &scope.spans).map(|span| Received {
                 trace: hexadecimal(&span.trace_id),
                 id: hexadecimal(&span.span_id),
                 parent: hexadecimal(&span.parent_span_id),
+                replica: replica.clone(),
                 span: span.clone(),
-            })
-            .collect()
+            }));
+        }
+        spans
     }
 
     /// The attributes of the resource that sent the first request.

@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::answer::Ask;
 use super::program::Program;
 use super::users::PASSWORD;
-use super::{Stores, eventually, when};
+use super::{Scrape, Stores, eventually, when};
 
 pub struct Observed {
     pub program: Program,
     /// The database is removed when this is dropped.
-    _stores: Stores,
+    stores: Stores,
     client: Client,
     pub token: String,
 }
@@ -22,18 +22,29 @@ impl Observed {
     /// Starts a replica with these variables, and signs an admin in.
     pub async fn new(variables: &[(&str, &str)]) -> Self {
         let stores = Stores::new().await;
-        // A busy machine must not make requests slow.
-        let program = Program::serve(&stores, &[&[("SLOW_REQUEST", "30s")], variables].concat()).await;
         let client = Client::builder().no_proxy().build().unwrap();
+        let program = serve(&stores, &client, variables).await;
         let url = |path: &str| format!("http://{}{path}", program.address);
-        eventually("the replica is ready", async || when(client.get(url("/health/ready")).answer().await.status == 200)).await;
         let account = json!({ "email": "ada@example.com", "password": PASSWORD, "display_name": "Ada" });
         client.post(url("/api/auth/register")).json(&account).answer().await.expect(201);
         stores.execute("UPDATE users SET role = 'admin'").await;
         let login = json!({ "email": "ada@example.com", "password": PASSWORD });
         let signed_in = client.post(url("/api/auth/login")).json(&login).answer().await.expect(200).json();
         let token = signed_in["token"].as_str().unwrap().to_owned();
-        Self { program, _stores: stores, client, token }
+        Self { program, stores, client, token }
+    }
+
+    /// Starts another replica on the same stores, and waits until both are connected to the bus.
+    pub async fn beside(&self, variables: &[(&str, &str)]) -> Program {
+        let other = serve(&self.stores, &self.client, variables).await;
+        for address in [self.program.address, other.address] {
+            eventually("the replica is connected to the bus", async || {
+                let text = self.client.get(format!("http://{address}/metrics")).answer().await.text();
+                when(Scrape::parse(&text).get("websocket_adapter_connected", &[]) == 1.0)
+            })
+            .await;
+        }
+        other
     }
 
     /// A request of the admin.
@@ -58,4 +69,13 @@ impl Observed {
         let line = async || self.lines(body).into_iter().find(|line| line["trace_id"] == trace);
         eventually(&format!("{body} is logged for {trace}"), line).await
     }
+}
+
+/// Starts a replica and waits until it is ready.
+async fn serve(stores: &Stores, client: &Client, variables: &[(&str, &str)]) -> Program {
+    // A busy machine must not make requests slow.
+    let program = Program::serve(stores, &[&[("SLOW_REQUEST", "30s")], variables].concat()).await;
+    let ready = format!("http://{}/health/ready", program.address);
+    eventually("the replica is ready", async || when(client.get(&ready).answer().await.status == 200)).await;
+    program
 }
