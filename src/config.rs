@@ -18,7 +18,7 @@ use url::Url;
 
 pub use self::command_line::{Cli, Verb};
 pub use self::tools::{Tool, ToolAddress, ToolUrls};
-pub use self::values::{Environment, LogFormat, Networks, Requirement};
+pub use self::values::{Environment, LogFormat, LogsExporter, Networks, Requirement};
 use self::values::{duration, limit, platform_limit, statement_limit};
 use crate::domain::DriverName;
 use crate::mail;
@@ -257,10 +257,13 @@ pub struct Config {
     #[arg(long, env = "SLOW_REQUEST", value_name = "SLOW_REQUEST", default_value = "500ms", value_parser = limit)]
     pub slow_request: Duration,
 
-    /// OTLP endpoint that receives traces over HTTP, such as `http://collector:4318`; if unset, there are no traces
+    /// OTLP endpoint that receives traces and log lines over HTTP, such as `http://collector:4318`; if unset, there are no traces
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otel_exporter_otlp_endpoint: Option<Url>,
-    /// Name of the service in traces
+    /// Where log lines go besides standard output: nowhere, or to `OTEL_EXPORTER_OTLP_ENDPOINT`
+    #[arg(long, env = "OTEL_LOGS_EXPORTER", value_name = "OTEL_LOGS_EXPORTER", default_value = "none")]
+    pub otel_logs_exporter: LogsExporter,
+    /// Name of the service in traces and exported log lines
     #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "OTEL_SERVICE_NAME", default_value = "vitrine")]
     pub otel_service_name: String,
     /// Share of traces to keep, 0 to 1; failures and slow requests are always kept
@@ -323,6 +326,9 @@ impl Config {
         let is_endpoint = |url: &Url| matches!(url.scheme(), "http" | "https") && url.password().is_none() && url.username().is_empty();
         if !self.otel_exporter_otlp_endpoint.as_ref().is_none_or(is_endpoint) {
             return Err("OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL without credentials".to_owned());
+        }
+        if self.otel_logs_exporter == LogsExporter::Otlp && self.otel_exporter_otlp_endpoint.is_none() {
+            return Err("OTEL_LOGS_EXPORTER must be none unless OTEL_EXPORTER_OTLP_ENDPOINT is set".to_owned());
         }
         if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
             return Err("SIM_LINES_PER_SECOND must be 0.001 to 100000".to_owned());

@@ -48,6 +48,15 @@ pub enum LogFormat {
     Text,
 }
 
+/// Where log lines go besides standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogsExporter {
+    /// Nowhere.
+    None,
+    /// To the OTLP endpoint.
+    Otlp,
+}
+
 /// A dependency that readiness can require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]

@@ -154,7 +154,7 @@ catalogue! {
         uncaught_exceptions: Counter<()> = "uncaught_exceptions_total";
         /// Background tasks that ended before shutdown
         unhandled_rejections: Counter<()> = "unhandled_rejections_total";
-        /// Traces to keep that were not exported, because the collector did not accept them or because too many waited
+        /// Traces to keep and log lines that were not exported, because the collector did not accept them or because too many waited
         telemetry_export_failures: Counter<TelemetrySignal> = "telemetry_export_failures_total";
         /// CPU time spent by the process in seconds
         process_cpu: FloatCounter<()> = "process_cpu_seconds_total";

@@ -1,6 +1,7 @@
 //! The shape of a log line. In JSON: the fields of OpenTelemetry's log data model, under the names that its specification gives them in
 //! formats other than OTLP (`docs/adr/0024-identifiers-and-log-lines.md`). As text: for a terminal, behind the trace that the line belongs to.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -13,28 +14,69 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::trace_context::TraceContext;
+use super::trace_context::{SpanId, TraceContext, TraceId};
+
+/// A log line, without its time.
+#[derive(Serialize)]
+pub struct Line {
+    #[serde(skip)]
+    pub level: Level,
+    pub severity_text: &'static str,
+    severity_number: u8,
+    pub body: String,
+    /// The module that wrote the line: the name of OpenTelemetry's instrumentation scope.
+    pub scope: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<SpanId>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// The work during which the line was written, for readers without its trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<Map<String, Value>>,
+}
+
+impl Line {
+    /// The line of an event, during a span with this name and these fields, if any.
+    pub fn of(event: &Event<'_>, span: Option<(&'static str, Map<String, Value>)>) -> Self {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let level = *event.metadata().level();
+        let (severity_text, severity_number) = severity(level);
+        let current = TraceContext::current();
+        Self {
+            level,
+            severity_text,
+            severity_number,
+            body: fields.body,
+            scope: fields.log_target.map_or(Cow::Borrowed(event.metadata().target()), Cow::Owned),
+            trace_id: current.map(|current| current.trace),
+            span_id: current.map(|current| current.span),
+            attributes: fields.attributes,
+            span: span.map(|(name, mut fields)| {
+                fields.insert("name".to_owned(), name.into());
+                fields
+            }),
+        }
+    }
+}
+
+/// The fields of a span or an event, without those that only traces use.
+pub fn attributes_of(fields: &impl RecordFields) -> Map<String, Value> {
+    let mut found = Fields::default();
+    fields.record(&mut found);
+    found.attributes
+}
 
 /// Formats each event as one JSON object.
 pub struct JsonLines;
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct Timed {
     timestamp: String,
-    severity_text: &'static str,
-    severity_number: u8,
-    body: String,
-    /// The module that wrote the line: the name of OpenTelemetry's instrumentation scope.
-    scope: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    span_id: Option<String>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    attributes: Map<String, Value>,
-    /// The work during which the line was written, for readers without its trace.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    span: Option<Map<String, Value>>,
+    #[serde(flatten)]
+    line: Line,
 }
 
 impl<S> FormatEvent<S, JsonSpan> for JsonLines
@@ -44,28 +86,12 @@ where
     fn format_event(&self, context: &FmtContext<'_, S, JsonSpan>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut timestamp = String::new();
         SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let (severity_text, severity_number) = severity(*event.metadata().level());
-        let current = TraceContext::current();
         let span = context.lookup_current().map(|span| {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<JsonSpan>>().and_then(|fields| serde_json::from_str(fields).ok());
-            let mut fields: Map<String, Value> = fields.unwrap_or_default();
-            fields.insert("name".to_owned(), span.name().into());
-            fields
+            (span.name(), fields.unwrap_or_default())
         });
-        let line = Line {
-            timestamp,
-            severity_text,
-            severity_number,
-            body: fields.body,
-            scope: fields.log_target.as_deref().unwrap_or(event.metadata().target()),
-            trace_id: current.map(|current| current.trace.to_string()),
-            span_id: current.map(|current| current.span.to_string()),
-            attributes: fields.attributes,
-            span,
-        };
+        let line = Timed { timestamp, line: Line::of(event, span) };
         writeln!(writer, "{}", serde_json::to_string(&line).map_err(|_| fmt::Error)?)
     }
 }
@@ -75,9 +101,7 @@ pub struct JsonSpan;
 
 impl<'writer> FormatFields<'writer> for JsonSpan {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut found = Fields::default();
-        fields.record(&mut found);
-        writer.write_str(&serde_json::to_string(&found.attributes).map_err(|_| fmt::Error)?)
+        writer.write_str(&serde_json::to_string(&attributes_of(&fields)).map_err(|_| fmt::Error)?)
     }
 }
 

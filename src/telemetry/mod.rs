@@ -1,32 +1,35 @@
 //! Initialization of logs and traces, and the panic hook. Metrics belong to [`metrics`](crate::metrics).
 //!
 //! `trace_context` identifies work in both. `lines` formats log lines, and `levels` filters them. `spans` names the parts of a trace, and
-//! `traces` decides which of them are kept. `export` sends traces to the OTLP endpoint.
+//! `traces` decides which of them are kept. `logs` and `traces` go to the OTLP endpoint through `export`.
 
 mod export;
 pub mod levels;
 mod lines;
+mod logs;
 pub mod spans;
 pub mod trace_context;
 pub mod traces;
 
 use std::sync::OnceLock;
 
+use opentelemetry_otlp::ExporterBuildError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 use self::export::Endpoint;
 use self::lines::{JsonLines, JsonSpan, TextLines, text_fields};
+use self::logs::{ExportedLines, Logs};
 use self::traces::Traces;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, LogsExporter};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
 /// The process-wide hook counts panics in these metrics. They belong to the first application that the process built.
 static PANICS: OnceLock<Metrics> = OnceLock::new();
 
-/// Initializes logging to standard output, one line per event, and traces if they are configured.
+/// Initializes logging to standard output, one line per event, and the export of lines and traces if it is configured.
 pub fn init(config: &Config) {
     let output = tracing_subscriber::fmt::layer::<Registry>();
     let output = match config.log_format {
@@ -34,9 +37,12 @@ pub fn init(config: &Config) {
         LogFormat::Text => output.fmt_fields(text_fields()).event_format(TextLines::default()).boxed(),
     };
     let (filter, levels) = levels::filter(&config.log);
-    let traces = Endpoint::of(config).map(|endpoint| Traces::to(&endpoint, config)).transpose();
-    let (traces, failure) = traces.map_or_else(|error| (None, Some(error)), |traces| (traces, None));
-    let subscriber = tracing_subscriber::registry().with(output.with_filter(filter)).with(traces.as_ref().map(Traces::layer));
+    let (exports, failure) = Exports::of(config).map_or_else(|error| (Exports::default(), Some(error)), |exports| (exports, None));
+    let Exports { traces, logs } = exports;
+    let (logs, lines) = logs.unzip();
+    // One filter for both outputs: what is not printed is not exported.
+    let output = output.and_then(lines).with_filter(filter);
+    let subscriber = tracing_subscriber::registry().with(output).with(traces.as_ref().map(Traces::layer));
     if subscriber.try_init().is_err() {
         tracing::debug!("logging is already initialized");
         return;
@@ -45,20 +51,41 @@ pub fn init(config: &Config) {
     if let Some(traces) = traces {
         traces.install();
     }
+    if let Some(logs) = logs {
+        logs.install();
+    }
     if let Some(error) = failure {
-        tracing::error!(error = &error as &dyn std::error::Error, "failed to start the export of traces");
+        tracing::error!(error = &error as &dyn std::error::Error, "failed to start the export of telemetry");
+    }
+}
+
+/// What is exported.
+#[derive(Default)]
+struct Exports {
+    traces: Option<Traces>,
+    logs: Option<(Logs, ExportedLines)>,
+}
+
+impl Exports {
+    fn of(config: &Config) -> Result<Self, ExporterBuildError> {
+        let Some(endpoint) = Endpoint::of(config) else { return Ok(Self::default()) };
+        let logs = match config.otel_logs_exporter {
+            LogsExporter::None => None,
+            LogsExporter::Otlp => Some(Logs::to(&endpoint)?),
+        };
+        Ok(Self { traces: Some(Traces::to(&endpoint, config)?), logs })
     }
 }
 
 /// Exports telemetry; never returns. Waits forever if nothing is exported, or if another application of the process exports it.
 pub async fn export(metrics: Metrics) {
-    traces::export(&metrics).await;
+    tokio::join!(traces::export(&metrics), logs::export(&metrics));
     std::future::pending::<()>().await;
 }
 
 /// Exports the telemetry so far, within a limit.
 pub async fn flush() {
-    traces::flush().await;
+    tokio::join!(traces::flush(), logs::flush());
 }
 
 /// Installs the hook that counts and logs every panic. The message may contain client data, so it goes to the log only.

@@ -97,6 +97,8 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
         ("OTEL_TRACES_SAMPLER_ARG", "-0.1"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://somebody:hunter2hunter2@collector:4318"),
+        ("OTEL_LOGS_EXPORTER", "otlp"),
+        ("OTEL_LOGS_EXPORTER", "console"),
         ("SLOW_REQUEST", "0s"),
         ("LOG_FORMAT", "xml"),
     ] {

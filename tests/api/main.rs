@@ -42,6 +42,7 @@ mod insights;
 mod job_lanes;
 mod jobs;
 mod known_clients;
+mod log_export;
 mod log_levels;
 mod logs;
 mod logs_live;

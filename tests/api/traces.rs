@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::support::collector::{Collector, Received};
+use crate::support::collector::{Collector, Received, failing};
 use crate::support::observed::Observed;
 use crate::support::users::PASSWORD;
 use crate::support::{Answer, Ask, Scrape, eventually, when};
@@ -106,23 +106,25 @@ async fn the_trace_of_a_job_is_linked_to_the_request_that_enqueued_it() {
 }
 
 #[tokio::test]
-async fn a_collector_that_refuses_or_hangs_delays_no_request_and_is_counted() {
+async fn a_collector_that_refuses_fails_or_hangs_delays_no_request_and_is_counted() {
     let (refusing, hanging) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let [refuses, hangs] = [&refusing, &hanging].map(|listener| format!("http://{}", listener.local_addr().unwrap()));
     drop(refusing);
-    for endpoint in [refuses, hangs] {
-        let replica = replica(&endpoint, "1", &[]).await;
+    for endpoint in [refuses, hangs, failing().await] {
+        let replica = replica(&endpoint, "1", &[("OTEL_LOGS_EXPORTER", "otlp")]).await;
         let begun = Instant::now();
         for index in 0..20 {
             create_project(&replica, &format!("Project {index}")).await;
         }
         // The time limit of an export is two seconds: if one request waited for it, ten would.
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-        eventually("the lost traces are counted", async || {
-            let text = replica.request(Method::GET, "/metrics").answer().await.text();
-            when(Scrape::parse(&text).get("telemetry_export_failures_total", &[("signal", "traces")]) > 0.0)
-        })
-        .await;
+        for signal in ["traces", "logs"] {
+            eventually("what is lost is counted", async || {
+                let text = replica.request(Method::GET, "/metrics").answer().await.text();
+                when(Scrape::parse(&text).get("telemetry_export_failures_total", &[("signal", signal)]) > 0.0)
+            })
+            .await;
+        }
     }
 }
 
@@ -137,17 +139,18 @@ async fn a_shutdown_exports_the_last_traces() {
 }
 
 #[tokio::test]
-async fn spans_contain_no_secret_and_no_text_of_a_user() {
+async fn spans_and_lines_contain_no_secret_and_no_text_of_a_user() {
     let collector = Collector::start().await;
-    let replica = replica(&collector.url(), "1", &[]).await;
+    let replica = replica(&collector.url(), "1", &[("OTEL_LOGS_EXPORTER", "otlp")]).await;
     create_project(&replica, "A secret name").await;
     replica.request(Method::GET, "/nobody@example.com?token=hunter2").answer().await.expect(404);
     let wrong = json!({ "email": "ada@example.com", "password": "hunter2hunter2" });
     let last = replica.request(Method::POST, "/api/auth/login").json(&wrong).answer().await.problem(401, "invalid_credentials");
     let last = last.header("x-request-id");
     collector.trace_with("the last request", |span| span.trace == last && span.kind() == SpanKind::Server).await;
+    eventually("the line is exported", async || when(collector.text().contains("project created"))).await;
     let (text, log) = (collector.text(), replica.program.log());
-    assert!(text.contains("insert projects") && log.contains("project created"));
+    assert!(["insert projects", "project created"].iter().all(|known| text.contains(known)) && log.contains("project created"));
     for secret in ["@example.com", "hunter2", PASSWORD, "A secret name", &replica.token] {
         assert!(!text.contains(secret) && !log.contains(secret), "{secret}");
     }

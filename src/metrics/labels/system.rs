@@ -27,6 +27,7 @@ labels! {
     /// A kind of telemetry that the service exports itself.
     TelemetrySignal ["signal"] {
         Traces ["traces"],
+        Logs ["logs"],
     }
 }
 

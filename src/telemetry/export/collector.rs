@@ -1,4 +1,5 @@
 //! The HTTP client for the OTLP endpoint. The clients of the exporter's library would add a second HTTP stack, or threads that block.
+//! Log lines of an export differ from all others by the task that writes them.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,14 +7,38 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::rt::Executor;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 
 /// Largest accepted response body. Collectors respond with a few bytes.
 const ANSWER_LIMIT: usize = 64 << 10;
+
+tokio::task_local! {
+    static EXPORTING: ();
+}
+
+/// Whether the current task exports telemetry.
+pub fn is_exporting() -> bool {
+    EXPORTING.try_with(|()| ()).is_ok()
+}
+
+/// Runs a future as a part of the export.
+pub fn exporting<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    EXPORTING.scope((), future)
+}
+
+/// Starts the client's connections as parts of the export.
+#[derive(Clone, Copy)]
+struct Connections;
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Connections {
+    fn execute(&self, connection: F) {
+        tokio::spawn(exporting(connection));
+    }
+}
 
 /// A client whose requests have a time limit.
 pub struct Collector {
@@ -26,7 +51,7 @@ impl Collector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
-        Self { http: Client::builder(TokioExecutor::new()).build(https), limit }
+        Self { http: Client::builder(Connections).build(https), limit }
     }
 }
 

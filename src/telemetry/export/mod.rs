@@ -1,5 +1,6 @@
 //! The export of telemetry to the OTLP endpoint, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set: one queue and one task for each kind of
-//! telemetry (`queue`), over the service's own HTTP client (`collector`). What is exported is the matter of `traces`.
+//! telemetry (`queue`), over the service's own HTTP client (`collector`). What is exported is the matter of `traces` and
+//! `logs`.
 
 mod collector;
 mod queue;
@@ -12,13 +13,14 @@ use opentelemetry_sdk::Resource;
 use url::Url;
 
 use self::collector::Collector;
+pub use self::collector::is_exporting;
 pub use self::queue::{Export, Queue, Signal};
 use crate::config::Config;
 
 /// Time limit of a request to the collector.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The OTLP endpoint, and what it is told about this replica.
+/// The OTLP endpoint, and the resource that sends to it.
 pub struct Endpoint {
     url: Url,
     /// The replica, in the terms of OpenTelemetry.

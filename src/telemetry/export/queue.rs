@@ -10,6 +10,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::collector::exporting;
 use crate::metrics::Metrics;
 use crate::metrics::labels::TelemetrySignal;
 
@@ -99,6 +100,10 @@ impl<S: Signal> Export<S> {
 
     /// Exports the queued items; never returns.
     pub async fn run(&self, metrics: &Metrics) {
+        exporting(self.export(metrics)).await;
+    }
+
+    async fn export(&self, metrics: &Metrics) {
         let Receiving { entries, signal } = &mut *self.receiving.lock().await;
         let Queue { shared, .. } = &self.queue;
         let mut batch = Vec::with_capacity(S::BATCH);

@@ -1,4 +1,4 @@
-//! An OTLP endpoint that keeps the traces it receives.
+//! An OTLP endpoint that keeps the traces and log lines it receives.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -6,13 +6,18 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::post;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::KeyValue;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::net::TcpListener;
 
 use super::eventually;
@@ -57,20 +62,34 @@ impl Received {
 /// A running endpoint.
 pub struct Collector {
     address: SocketAddr,
-    requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+    requests: Requests<ExportTraceServiceRequest>,
+    logs: Requests<ExportLogsServiceRequest>,
+}
+
+type Requests<R> = Arc<Mutex<Vec<R>>>;
+
+async fn receive<R: Message + Default>(State(requests): State<Requests<R>>, body: Bytes) {
+    requests.lock().unwrap().push(R::decode(body).unwrap());
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// The URL of an endpoint that answers every request with 503.
+pub async fn failing() -> String {
+    format!("http://{}", serve(Router::new().fallback(async || StatusCode::SERVICE_UNAVAILABLE)).await)
 }
 
 impl Collector {
     pub async fn start() -> Self {
-        let requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>> = Arc::default();
-        let receive = async |State(requests): State<Arc<Mutex<Vec<_>>>>, body: Bytes| {
-            requests.lock().unwrap().push(ExportTraceServiceRequest::decode(body).unwrap());
-        };
-        let router = Router::new().route("/v1/traces", post(receive)).with_state(requests.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, requests }
+        let (requests, logs) = (Requests::default(), Requests::default());
+        let traces = Router::new().route("/v1/traces", post(receive::<ExportTraceServiceRequest>)).with_state(requests.clone());
+        let router = Router::new().route("/v1/logs", post(receive::<ExportLogsServiceRequest>)).with_state(logs.clone()).merge(traces);
+        Self { address: serve(router).await, requests, logs }
     }
 
     pub fn url(&self) -> String {
@@ -95,6 +114,13 @@ impl Collector {
         spans
     }
 
+    /// All log lines so far, in the shape that they have on standard output.
+    pub fn lines(&self) -> Vec<Value> {
+        let requests = self.logs.lock().unwrap();
+        let scopes = requests.iter().flat_map(|request| &request.resource_logs).flat_map(|resource| &resource.scope_logs);
+        scopes.flat_map(|scope| scope.log_records.iter().map(|record| line_of(&scope.scope.as_ref().unwrap().name, record))).collect()
+    }
+
     /// The attributes of the resource that sent the first request.
     pub fn resource(&self) -> Vec<(String, String)> {
         let requests = self.requests.lock().unwrap();
@@ -104,7 +130,7 @@ impl Collector {
 
     /// Everything received so far, as text.
     pub fn text(&self) -> String {
-        format!("{:?}", self.requests.lock().unwrap())
+        format!("{:?} {:?}", self.requests.lock().unwrap(), self.logs.lock().unwrap())
     }
 
     /// Waits for a span that satisfies the condition, and returns it with all spans of its trace.
@@ -127,10 +153,48 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
+fn line_of(scope: &str, record: &LogRecord) -> Value {
+    let mut attributes: Map<String, Value> =
+        record.attributes.iter().map(|attribute| (attribute.key.clone(), json_of(attribute.value.as_ref()))).collect();
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(record.time_unix_nano)).unwrap();
+    let mut line = json!({
+        "timestamp": time.format(&Rfc3339).unwrap(),
+        "severity_text": record.severity_text,
+        "severity_number": record.severity_number,
+        "body": json_of(record.body.as_ref()),
+        "scope": scope,
+    });
+    for (name, id) in [("trace_id", &record.trace_id), ("span_id", &record.span_id)] {
+        if !id.is_empty() {
+            line[name] = hexadecimal(id).into();
+        }
+    }
+    if let Some(span) = attributes.remove("span") {
+        line["span"] = span;
+    }
+    if !attributes.is_empty() {
+        line["attributes"] = attributes.into();
+    }
+    line
+}
+
+fn json_of(value: Option<&AnyValue>) -> Value {
+    match value.and_then(|value| value.value.clone()) {
+        Some(any_value::Value::StringValue(text)) => text.into(),
+        Some(any_value::Value::IntValue(number)) => number.into(),
+        Some(any_value::Value::DoubleValue(number)) => number.into(),
+        Some(any_value::Value::BoolValue(value)) => value.into(),
+        Some(any_value::Value::KvlistValue(list)) => {
+            list.values.into_iter().map(|field| (field.key, json_of(field.value.as_ref()))).collect::<Map<_, _>>().into()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 fn text_of(attribute: &KeyValue) -> String {
     match attribute.value.as_ref().and_then(|value| value.value.as_ref()) {
-        Some(Value::StringValue(text)) => text.clone(),
-        Some(Value::IntValue(number)) => number.to_string(),
+        Some(any_value::Value::StringValue(text)) => text.clone(),
+        Some(any_value::Value::IntValue(number)) => number.to_string(),
         other => format!("{other:?}"),
     }
 }

@@ -271,14 +271,14 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Panics and failed tasks',
         description:
-          'Panics, background tasks that ended unexpectedly, and traces that could not be exported, per minute. Good: 0.',
+          'Panics, background tasks that ended unexpectedly, and traces and log lines that could not be exported, per minute. Good: 0.',
         unit: 'opm',
         query: {
           panics: perMinute(sum(rate(ours('uncaught_exceptions_total')))),
           'failed tasks': perMinute(sum(rate(ours('unhandled_rejections_total')))),
-          'lost traces': perMinute(sum(rate(ours('telemetry_export_failures_total')))),
+          'lost telemetry': perMinute(sum(rate(ours('telemetry_export_failures_total')))),
         },
-        colours: { '/panics/': 'red', '/failed tasks/': 'orange', '/lost traces/': 'purple' },
+        colours: { '/panics/': 'red', '/failed tasks/': 'orange', '/lost telemetry/': 'purple' },
         alert: 'PanicDetected',
         movedBy: 'panic',
       }),
