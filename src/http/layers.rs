@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use tower::{Service, service_fn};
 use tracing::{Instrument, Span};
+use uuid::Uuid;
 
 use super::access::AccessLog;
 use super::context::RequestContext;
@@ -113,20 +114,32 @@ fn method_of(request: &Request) -> &'static str {
 /// A request whose span is part of a trace.
 struct Traced {
     span: Span,
-    /// The path of a matched route. Any other path may contain anything.
-    path: Option<Uri>,
+    route: Option<MatchedPath>,
+    uri: Uri,
 }
 
 impl Traced {
     fn of(request: &Request, span: &Span) -> Option<Self> {
-        let is_matched = request.extensions().get::<MatchedPath>().is_some();
         let is_traced = traces::are_on() && !span.is_disabled();
-        is_traced.then(|| Self { span: span.clone(), path: is_matched.then(|| request.uri().clone()) })
+        let route = request.extensions().get::<MatchedPath>();
+        is_traced.then(|| Self { span: span.clone(), route: route.cloned(), uri: request.uri().clone() })
     }
 
     fn answered(self, status: StatusCode) {
-        spans::answered(&self.span, self.path.as_ref().map(Uri::path), status.as_u16());
+        let path = self.uri.path();
+        let is_safe = self.route.is_some_and(|route| has_only_identifiers(path, route.as_str()));
+        spans::answered(&self.span, is_safe.then_some(path), status.as_u16());
     }
+}
+
+/// Whether each parameter of the route is a UUID in this path. Any other parameter may be a text of a user, such as a slug, or a secret that
+/// a client has put there.
+fn has_only_identifiers(path: &str, route: &str) -> bool {
+    /// The length of a UUID with hyphens; without them, a secret could look the same.
+    const LENGTH: usize = 36;
+    let is_identifier = |segment: &str| segment.len() == LENGTH && Uuid::try_parse(segment).is_ok();
+    let fits = |(segment, template): (&str, &str)| segment == template || (template.starts_with('{') && is_identifier(segment));
+    path.split('/').count() == route.split('/').count() && path.split('/').zip(route.split('/')).all(fits)
 }
 
 /// Whether a route serves probes, scrapes, assets or Socket.IO.
@@ -159,4 +172,22 @@ pub fn limit_time(limit: Duration, mut inner: impl Endpoint) -> impl Endpoint {
 #[must_use]
 pub fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(Code::Internal).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_only_identifiers_if_its_parameters_are_uuids() {
+        const ID: &str = "0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f";
+        for (path, route) in [("/", "/"), ("/api/fleet", "/api/fleet"), (&format!("/api/projects/{ID}/posts"), "/api/projects/{id}/posts")]
+        {
+            assert!(has_only_identifiers(path, route), "{path}");
+        }
+        for path in ["/projects/a-slug", "/projects/0192f0c12f6b7c3a9d5e6a1b2c3d4e5f", "/projects/%7Bid%7D", "/projects/", "/projects"] {
+            assert!(!has_only_identifiers(path, "/projects/{slug}"), "{path}");
+        }
+        assert!(!has_only_identifiers(&format!("/files/{ID}/hunter2"), "/files/{*path}"));
+    }
 }

@@ -61,13 +61,13 @@ pub fn failed(span: &Span, kind: &'static str) {
 }
 
 /// Records the response to a request. Only a failure of the service is an error of its span, as the conventions say for servers. `path` is
-/// absent if no route matched. The path of a request that was refused is not recorded either, because it may contain anything.
+/// absent if it contains anything but a route and identifiers.
 pub fn answered(span: &Span, path: Option<&str>, status: u16) {
     if !traces::are_on() || span.is_disabled() {
         return;
     }
     span.set_attribute("http.response.status_code", i64::from(status));
-    if let Some(path) = path.filter(|_| !(400..500).contains(&status)) {
+    if let Some(path) = path {
         span.set_attribute("url.path", path.to_owned());
     }
     if status >= 500 {

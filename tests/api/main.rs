@@ -90,6 +90,7 @@ mod terminals_engine;
 mod throttle;
 mod throttle_windows;
 mod traces;
+mod traces_attributes;
 mod traces_replicas;
 mod unknown_values;
 mod visits;

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod app;
 pub mod attack;
+pub mod attributes;
 pub mod collector;
 pub mod driver_fixture;
 pub mod edge;
