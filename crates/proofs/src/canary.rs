@@ -1,14 +1,16 @@
 //! Proves that operators see no secret and nothing personal. Clients send canaries, which are random texts, through the edge. No canary
-//! appears in a metric, log, alert, mail, dashboard or argument of a process, even while handlers fail and replicas log at the level
+//! appears in a metric, log, trace, alert, mail, dashboard or argument of a process, even while handlers fail and replicas log at the level
 //! `debug`. The same holds for the secrets of the stack itself. Canaries in a path are an exception: the log of the edge has them.
 //!
 //! `canary/journeys` plants the canaries, `canary/planted` states the rule for each kind, and `canary/places` lists where the proof
-//! searches for them. Last, the proof tests its own search: without the edge's filter, the search finds canaries in the log of the edge.
+//! searches for them. `canary/receiver` keeps the traces and log lines that replicas export. Last, the proof tests its own search: without
+//! the edge's filter, the search finds canaries in the log of the edge.
 
 mod journeys;
 mod places;
 mod planted;
 mod polling;
+mod receiver;
 
 use std::fs;
 use std::time::Duration;
@@ -28,11 +30,12 @@ use crate::mails;
 use journeys::Journeys;
 use places::{EDGE_LOG, Place};
 use planted::{Canaries, Canary, Kind};
+use receiver::{Receiver, SIGNALS};
 
 /// The monitoring runs this many times as fast as in production.
 const SPEED: u32 = 3;
-/// The level at which replicas also log refusals.
-const SETTINGS: [(&str, &str); 1] = [("LOG", "info,vitrine=debug")];
+/// Replicas also log refusals, and export every trace and line.
+const SETTINGS: [(&str, &str); 3] = [("LOG", "info,vitrine=debug"), ("OTEL_TRACES_SAMPLER_ARG", "1"), ("OTEL_LOGS_EXPORTER", "otlp")];
 /// Time limit for a log line, for a mail, and for killed replicas to answer again.
 const ARRIVAL_LIMIT: Duration = Duration::from_mins(1);
 /// The files of the stack's secrets. The proof searches for their contents.
@@ -47,25 +50,28 @@ pub fn add(report: &mut Report) -> Result<()> {
 
 /// Adds this proof and the short form of [`exposure`], on one stack.
 pub fn with_exposure(report: &mut Report) -> Result<()> {
-    on_a_stack(report, |report, test| {
+    on_a_stack(report, |report, test, receiver| {
         exposure::on(report, test, Extent::Short)?;
-        on(report, test)
+        on(report, test, receiver)
     })
 }
 
-fn on_a_stack(report: &mut Report, proof: impl FnOnce(&mut Report, &mut TestStack) -> Result<()>) -> Result<()> {
+fn on_a_stack(report: &mut Report, proof: impl FnOnce(&mut Report, &mut TestStack, &Receiver) -> Result<()>) -> Result<()> {
+    let receiver = Receiver::start()?;
+    let endpoint = receiver.url();
+    let settings = [&SETTINGS[..], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]].concat();
     let folder = paths::temporary("canary")?;
     let started = report.obtain("a whole stack that logs at the level debug", || {
-        Ok((TestStack::start_with(folder.path().to_owned(), SPEED, Form::Demo, &SETTINGS)?, Outcome::passed()))
+        Ok((TestStack::start_with(folder.path().to_owned(), SPEED, Form::Demo, &settings)?, Outcome::passed()))
     })?;
     match started {
-        Some(mut test) => proof(report, &mut test),
+        Some(mut test) => proof(report, &mut test, &receiver),
         None => Ok(()),
     }
 }
 
-/// Adds the proof to a report, on a running stack with [`SETTINGS`].
-fn on(report: &mut Report, test: &mut TestStack) -> Result<()> {
+/// Adds the proof to a report, on a running stack with [`SETTINGS`] that exports to the receiver.
+fn on(report: &mut Report, test: &mut TestStack, receiver: &Receiver) -> Result<()> {
     let mut planted = Canaries::default();
     report.step("canaries are planted through the edge", || {
         planted = Journeys::travel(test)?;
@@ -80,6 +86,8 @@ fn on(report: &mut Report, test: &mut TestStack) -> Result<()> {
     report.step("the access log has the paths, targets are scraped, a mail has arrived", || arrived(test, &planted))?;
     report.step("no canary in metrics", || search(&planted, &places::metrics(test)?))?;
     report.step("no canary in logs, except paths in the access log", || search(&planted, &places::logs(test)?))?;
+    report.step("the receiver has traces and log lines of the journeys", || exported(receiver))?;
+    report.step("no canary in exported traces and log lines", || search(&planted, &receiver.places()))?;
     report.step("no canary in alerts and their mail", || search(&planted, &places::alerts(test)?))?;
     report.step("no canary in dashboards", || match places::dashboards(test)? {
         places if places.is_empty() => Ok(Outcome::skipped("SKIPPED: no Grafana here; dashboards query the series searched above")),
@@ -117,6 +125,22 @@ fn arrived(test: &TestStack, planted: &Canaries) -> Result<Outcome> {
     let sink = test.url(Port::MailPage)?;
     wait_until("an alert sends mail", ARRIVAL_LIMIT, || Ok(!mails::of_firing_alerts(&sink)?.is_empty()))?;
     Ok(Outcome::passed().with_note("a log line, a scrape and a mail"))
+}
+
+/// Waits until the receiver has what the journeys must have caused; passes when the search finds it in the bytes of each signal.
+fn exported(receiver: &Receiver) -> Result<Outcome> {
+    wait_until("replicas have exported traces and log lines", ARRIVAL_LIMIT, || {
+        let finds = |place: &Place, texts: &[&str]| {
+            let mut expected = Canaries::default();
+            for text in texts {
+                expected.keep(Kind::Request, "an expected text", *text);
+            }
+            found(&expected, place).count() == texts.len()
+        };
+        Ok(receiver.places().iter().zip(&SIGNALS).all(|(place, (_, texts))| finds(place, texts)))
+    })?;
+    let sizes = receiver.places().into_iter().map(|place| format!("{} KB {}", place.text.len() >> 10, place.name));
+    Ok(Outcome::passed().with_note(sizes.collect::<Vec<_>>().join(", ")))
 }
 
 /// Searches each place for the canaries. The outcome counts each place as one check.
