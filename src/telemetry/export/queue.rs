@@ -72,9 +72,22 @@ impl<T> Queue<T> {
         if self.sender.try_send(Entry::Item(item)).is_err() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        if self.sender.capacity() < self.sender.max_capacity() / 2 {
+        if self.is_half_full() {
             self.shared.is_urgent.notify_one();
         }
+    }
+
+    /// As [`Self::put`], but leaves half of the queue to other items.
+    pub fn put_in_first_half(&self, item: T) {
+        if self.is_half_full() {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.put(item);
+        }
+    }
+
+    fn is_half_full(&self) -> bool {
+        self.sender.capacity() <= self.sender.max_capacity() / 2
     }
 }
 

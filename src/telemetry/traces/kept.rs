@@ -39,6 +39,8 @@ struct Trace {
     /// The requests, jobs and events that have not ended. Their number is limited by that of connections and workers.
     open: Vec<Open>,
     is_kept: bool,
+    /// Whether it is kept for what happened in it. A client can have any other trace kept, by the choice of its identifier.
+    is_remarkable: bool,
     spans: VecDeque<SpanData>,
 }
 
@@ -61,7 +63,7 @@ impl KeptTraces {
     pub fn keeps(&self, id: trace_context::TraceId) -> bool {
         let traces = self.0.traces.lock();
         let Some(trace) = traces.get(&TraceId::from_bytes(id.to_bytes())) else { return false };
-        trace.is_kept || trace.open.iter().any(|open| open.slow_from.is_some_and(|slow| slow <= Instant::now()))
+        trace.is_kept || trace.is_remarkable || trace.open.iter().any(|open| open.slow_from.is_some_and(|slow| slow <= Instant::now()))
     }
 
     /// Whether a request, job or event is kept for what happened in it.
@@ -100,19 +102,25 @@ impl SpanProcessor for KeptTraces {
             if let Some(index) = trace.open.iter().position(|open| open.span == span_id) {
                 trace.open.swap_remove(index);
             }
-            trace.is_kept |= self.is_remarkable(&span);
+            trace.is_remarkable |= self.is_remarkable(&span);
         }
         if trace.spans.len() == MAX_SPANS {
             trace.spans.pop_front();
         }
         trace.spans.push_back(span);
-        let ended = if is_work && trace.is_kept { std::mem::take(&mut trace.spans) } else { VecDeque::new() };
+        let is_remarkable = trace.is_remarkable;
+        let ended = if is_work && (trace.is_kept || is_remarkable) { std::mem::take(&mut trace.spans) } else { VecDeque::new() };
         if trace.open.is_empty() {
             traces.remove(&id);
         }
         drop(traces);
-        if !ended.is_empty() {
+        if ended.is_empty() {
+            return;
+        }
+        if is_remarkable {
             self.0.queue.put(ended.into());
+        } else {
+            self.0.queue.put_in_first_half(ended.into());
         }
     }
 
@@ -175,7 +183,10 @@ mod tests {
 
         /// Begins a request in this trace.
         fn request(&self, trace: u128, name: &'static str) -> Context {
-            let flags = TraceFlags::default();
+            self.request_with(trace, name, TraceFlags::default())
+        }
+
+        fn request_with(&self, trace: u128, name: &'static str, flags: TraceFlags) -> Context {
             let caller = SpanContext::new(TraceId::from(trace), SpanId::from(1), flags, true, TraceState::default());
             let caller = Context::new().with_remote_span_context(caller);
             let span = self.tracer.span_builder(name).with_kind(SpanKind::Server).start_with_context(&self.tracer, &caller);
@@ -264,5 +275,16 @@ mod tests {
         fail(&recorded);
         // The span of the unrecorded request ended while its trace was recorded.
         assert_eq!(fixture.exported().await, [(3, "recorded".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_kept_traces_leaves_room_for_failures() {
+        let fixture = Fixture::new(Duration::from_hours(1));
+        for index in 0..100 {
+            fixture.request_with(100 + index, "flood", TraceFlags::SAMPLED).span().end();
+        }
+        fail(&fixture.request(7, "failing"));
+        let exported = fixture.exported().await;
+        assert_eq!((exported.len(), exported.last()), (Names::QUEUE / 2 + 1, Some(&(1, "failing".to_owned()))));
     }
 }
