@@ -144,24 +144,32 @@ impl Cache {
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
-        let span = spans::lookup(lookup.cache);
-        self.found_or_load_in(&span, lookup, load).instrument(span.clone()).await
+        let Lookup { cache, key, entry } = lookup;
+        let span = spans::lookup(cache);
+        if let Entry::Value(text) = &entry
+            && let Ok(value) = serde_json::from_str(text)
+        {
+            self.metrics.cache_hits.increment(cache);
+            spans::looked_up(&span, "hit");
+            return Ok(Some(value));
+        }
+        // Most lookups are hits. The future of a load is large, and unless it is boxed, every hit moves it too.
+        Box::pin(self.load_missing(&span, cache, key, entry, load).instrument(span.clone())).await
     }
 
-    async fn found_or_load_in<T, E, F>(&self, span: &Span, lookup: Lookup, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
+    async fn load_missing<T, E, F>(
+        &self,
+        span: &Span,
+        cache: CacheType,
+        key: String,
+        entry: Entry,
+        load: impl Fn() -> F + Send,
+    ) -> Result<Option<T>, E>
     where
         T: Serialize + DeserializeOwned,
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
-        let Lookup { cache, key, entry } = lookup;
-        if let Entry::Value(text) = &entry
-            && let Ok(value) = serde_json::from_str(text)
-        {
-            self.metrics.cache_hits.increment(cache);
-            spans::looked_up(span, "hit");
-            return Ok(Some(value));
-        }
         self.metrics.cache_misses.increment(cache);
         spans::looked_up(span, "miss");
         if matches!(entry, Entry::Unknown) {

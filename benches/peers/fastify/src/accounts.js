@@ -12,7 +12,7 @@ const TOUCH = statement(
   'auth_sessions',
   `UPDATE auth_sessions s SET last_seen_at = now() FROM users u
    WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - interval '7 days' AND u.id = s.user_id
-   RETURNING s.expires_at, u.id, u.email::text, u.display_name, u.role, u.created_at`,
+   RETURNING s.expires_at, u.id, u.email::text, u.confirmed_at IS NOT NULL AS email_confirmed, u.display_name, u.role, u.created_at`,
 );
 
 /** The user of a token; throws a problem for a missing or invalid token. */

@@ -5,7 +5,7 @@ const time = { type: 'string', format: 'date-time' };
 const answer = (properties) => ({ type: 'object', properties });
 
 export const health = answer({ status: text, version: text, uptime: { type: 'integer' } });
-export const user = answer({ id: text, email: text, display_name: text, role: text, created_at: time });
+export const user = answer({ id: text, email: text, email_confirmed: { type: 'boolean' }, display_name: text, role: text, created_at: time });
 export const project = answer({
   id: text,
   name: text,

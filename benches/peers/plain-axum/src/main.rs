@@ -133,6 +133,7 @@ async fn health(State(state): State<AppState>) -> impl IntoResponse {
 struct User {
     id: Uuid,
     email: String,
+    email_confirmed: bool,
     display_name: String,
     role: String,
     #[serde(with = "time::serde::rfc3339")]
@@ -154,7 +155,7 @@ impl FromRequestParts<AppState> for User {
         let found: Option<Self> = sqlx::query_as(
             "UPDATE auth_sessions s SET last_seen_at = now() FROM users u
              WHERE s.token_hash = $1 AND s.expires_at > now() AND s.last_seen_at > now() - interval '7 days' AND u.id = s.user_id
-             RETURNING u.id, u.email::text, u.display_name, u.role, u.created_at",
+             RETURNING u.id, u.email::text, u.confirmed_at IS NOT NULL AS email_confirmed, u.display_name, u.role, u.created_at",
         )
         .bind(hash)
         .fetch_optional(&state.db)
