@@ -241,7 +241,7 @@ impl RedisClient {
         let result = command.await;
         drop(timer);
         if result.is_err() {
-            spans::failed(&span, Outcome::Error.name());
+            span.failed(Outcome::Error.name());
         }
         metrics.redis_commands.increment((label, if result.is_ok() { Outcome::Success } else { Outcome::Error }));
         result

@@ -19,7 +19,6 @@ use std::time::Duration;
 use moka::future::Cache as Flights;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 pub use client::{RedisClient, RedisUnavailable};
@@ -31,7 +30,7 @@ use self::trust::Invalidations;
 use crate::db::Db;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, RedisCommand};
-use crate::telemetry::spans;
+use crate::telemetry::spans::{self, Span};
 
 /// Allowance for a busy machine, added to the longest load.
 const TOMBSTONE_MARGIN: Duration = Duration::from_secs(1);
@@ -145,16 +144,16 @@ impl Cache {
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
         let Lookup { cache, key, entry } = lookup;
-        let span = spans::lookup(cache);
         if let Entry::Value(text) = &entry
             && let Ok(value) = serde_json::from_str(text)
         {
             self.metrics.cache_hits.increment(cache);
-            spans::looked_up(&span, "hit");
+            spans::found(cache);
             return Ok(Some(value));
         }
+        let span = spans::lookup(cache);
         // Most lookups are hits. The future of a load is large, and unless it is boxed, every hit moves it too.
-        Box::pin(self.load_missing(&span, cache, key, entry, load).instrument(span.clone())).await
+        Box::pin(span.around(self.load_missing(&span, cache, key, entry, load))).await
     }
 
     async fn load_missing<T, E, F>(
@@ -171,7 +170,7 @@ impl Cache {
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
         self.metrics.cache_misses.increment(cache);
-        spans::looked_up(span, "miss");
+        span.looked_up("miss");
         if matches!(entry, Entry::Unknown) {
             self.metrics.cache_errors.increment(cache);
             if !self.invalidations.are_known() {
@@ -188,7 +187,7 @@ impl Cache {
         };
         let shared = self.flights.try_get_with_by_ref(&flight, own).await;
         if is_shared {
-            spans::looked_up(span, "shared");
+            span.looked_up("shared");
         }
         self.flights.invalidate(&flight).await;
         let text = shared.map_err(|error| E::clone(&error))?;

@@ -10,13 +10,12 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Map, Query as Statement};
 use sqlx::{Connection, PgConnection, Postgres};
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::Span;
 
 use super::StoreError;
 use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Query, QueryStatus};
-use crate::telemetry::spans;
+use crate::telemetry::spans::{self, Span};
 
 type Mapped<'q, F> = Map<'q, Postgres, F, PgArguments>;
 
@@ -201,7 +200,7 @@ struct Report<'a> {
 impl Drop for Report<'_> {
     fn drop(&mut self) {
         if self.status != QueryStatus::Success {
-            spans::failed(&self.span, self.status.name());
+            self.span.failed(self.status.name());
         }
         self.metrics.db_query_duration.record(self.query, self.start.elapsed().as_secs_f64());
         self.metrics.db_queries.increment((self.query, self.status));

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use tower::{Service, service_fn};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::access::AccessLog;
@@ -20,8 +20,9 @@ use super::context::RequestContext;
 use super::error::{ApiError, Code};
 use super::host;
 use super::unread::UnreadBody;
+use crate::telemetry::log_spans;
+use crate::telemetry::spans::{self, Span};
 use crate::telemetry::trace_context::{TraceContext, TraceId, Traceparent};
-use crate::telemetry::{spans, traces};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -55,11 +56,15 @@ where
         let work = work_of(request.headers());
         let id = work.trace;
         let context = RequestContext { work, uri: request.uri().clone() };
-        let span = span_of(&request);
-        spans::begin(&span, &work);
-        let traced = Traced::of(&request, &span);
         let route = request.extensions().get::<MatchedPath>();
-        let access = (!route.is_some_and(is_quiet)).then(|| access_log.begin(method_of(&request), route.cloned(), id));
+        let (mut span, mut log_span, mut access) = (Span::default(), tracing::Span::none(), None);
+        if !route.is_some_and(is_quiet) {
+            let (method, template) = (method_of(&request), route.map(MatchedPath::as_str));
+            span = spans::request(&work, method, template);
+            log_span = log_spans::request(method, template);
+            access = Some(access_log.begin(method, route.cloned(), id));
+        }
+        let traced = Traced::of(&request, &span);
         let (request, unread) = UnreadBody::of(request);
         // `enter` is necessary besides `scope`: an inner layer may reject the request before it returns a future.
         let answer = context.enter(|| match host::check(&request) {
@@ -76,7 +81,7 @@ where
             response
         });
         let replica = replica.clone();
-        context.scope(answer.instrument(span)).and_then(async move |mut response| {
+        context.scope(span.around(answer.instrument(log_span))).and_then(async move |mut response| {
             unread.discard().await;
             let headers = response.headers_mut();
             headers.insert(&REQUEST_ID, header_of(id));
@@ -98,13 +103,6 @@ fn header_of(id: TraceId) -> HeaderValue {
     HeaderValue::try_from(id.to_string()).expect("hexadecimal digits")
 }
 
-fn span_of(request: &Request) -> Span {
-    match request.extensions().get::<MatchedPath>() {
-        Some(route) if is_quiet(route) => Span::none(),
-        route => spans::request(method_of(request), route.map(MatchedPath::as_str)),
-    }
-}
-
 /// The method, or `_OTHER` for one that the client made up.
 fn method_of(request: &Request) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
@@ -120,15 +118,14 @@ struct Traced {
 
 impl Traced {
     fn of(request: &Request, span: &Span) -> Option<Self> {
-        let is_traced = traces::are_on() && !span.is_disabled();
         let route = request.extensions().get::<MatchedPath>();
-        is_traced.then(|| Self { span: span.clone(), route: route.cloned(), uri: request.uri().clone() })
+        (!span.is_none()).then(|| Self { span: span.clone(), route: route.cloned(), uri: request.uri().clone() })
     }
 
     fn answered(self, status: StatusCode) {
         let path = self.uri.path();
         let is_safe = self.route.is_some_and(|route| has_only_identifiers(path, route.as_str()));
-        spans::answered(&self.span, is_safe.then_some(path), status.as_u16());
+        self.span.answered(is_safe.then_some(path), status.as_u16());
     }
 }
 

@@ -9,13 +9,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tracing::Span;
 
 use super::worker::Inner;
 use super::{Failure, Job, MAX_ATTEMPTS, Workers, store};
 use crate::db::StoreError;
 use crate::metrics::labels::JobOutcome;
-use crate::telemetry::spans;
+use crate::telemetry::spans::Span;
 
 /// Maximum length of a stored reason, in characters.
 const MAX_REASON: usize = 500;
@@ -47,7 +46,7 @@ impl Workers {
         drop(timer);
         metrics.jobs.increment((job.kind, outcome));
         if matches!(outcome, JobOutcome::Retry | JobOutcome::Dead) {
-            spans::failed(&Span::current(), outcome.name());
+            Span::current().failed(outcome.name());
         }
     }
 

@@ -19,8 +19,8 @@ use crate::db::{Conn, Db, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
 use crate::tasks::ticks;
-use crate::telemetry::spans;
 use crate::telemetry::trace_context::TraceContext;
+use crate::telemetry::{log_spans, spans};
 
 /// The workers of one replica; clones share them.
 #[derive(Clone)]
@@ -117,18 +117,16 @@ impl Workers {
         for job in jobs {
             let Some(slot) = free_slots.split(1) else { break };
             let (workers, queue) = (self.clone(), queue.clone());
-            let (attempt, span) = (TraceContext::root(), spans::job(job.id, job.kind, job.attempt, job.cause));
-            spans::begin(&span, &attempt);
-            if let Some(cause) = job.cause {
-                spans::link(&span, cause);
-            }
+            let attempt = TraceContext::root();
+            let span = spans::job(&attempt, job.id, job.kind, job.attempt, job.cause);
+            let log_span = log_spans::job(job.id, job.kind, job.attempt, job.cause);
             let work = async move {
                 workers.attempt(&job, requested_at).await;
                 drop(slot);
                 // Another job may be waiting for this slot, or a later job of the same lane may be waiting for this job to end.
                 queue.wake();
             };
-            running.spawn(attempt.scope(work.instrument(span)));
+            running.spawn(attempt.scope(span.around(work.instrument(log_span))));
         }
         Ok(())
     }

@@ -18,12 +18,11 @@ use hyper_util::rt::TokioExecutor;
 use openidconnect::AsyncHttpClient;
 use openidconnect::http;
 use openidconnect::http::header::{HeaderValue, USER_AGENT};
-use tracing::Span;
 
 use crate::domain::Platform;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{ApiEndpoint, ApiStatus};
-use crate::telemetry::spans;
+use crate::telemetry::spans::{self, Span};
 
 /// A request with its whole body.
 pub type Request = http::Request<Vec<u8>>;
@@ -87,7 +86,7 @@ impl Client {
         let answer = tokio::time::timeout_at(deadline.into(), self.send(request)).await.unwrap_or(Err(CallError::Timeout));
         report.status = match &answer {
             Ok(response) => {
-                spans::received(&report.span, response.status().as_u16());
+                report.span.received(response.status().as_u16());
                 status(response.status())
             }
             Err(CallError::Timeout) => ApiStatus::Timeout,
@@ -159,7 +158,7 @@ struct Report<'a> {
 impl Drop for Report<'_> {
     fn drop(&mut self) {
         if self.status != ApiStatus::Success {
-            spans::failed(&self.span, self.status.name());
+            self.span.failed(self.status.name());
         }
         let (platform, endpoint) = (self.platform.name(), self.endpoint.name());
         self.metrics.social_api_duration.with(&[platform, endpoint]).record(self.start.elapsed().as_secs_f64());

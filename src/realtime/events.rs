@@ -22,8 +22,8 @@ use super::inbox::{Put, Received};
 use crate::http::extract::from_value;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{Disconnection, EventIn, Limiter, Message, SocketError};
-use crate::telemetry::spans;
 use crate::telemetry::trace_context::TraceContext;
+use crate::telemetry::{log_spans, spans};
 
 type Handler = Arc<dyn Fn(Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
 
@@ -114,13 +114,14 @@ impl Dispatcher {
 
     async fn handle(&self, client: &Client, received: Received) {
         let Received { event, payload, ack } = received;
-        let (context, span) = (TraceContext::root(), spans::event(event, client.identity().user));
-        spans::begin(&span, &context);
+        let context = TraceContext::root();
+        let span = spans::event(&context, event, client.identity().user);
         let timer = self.realtime.0.metrics.websocket_handler_duration.time(event);
         let outcome = match self.events.of(event) {
             None => Err(ApiError::new(Code::UnknownEvent)),
             Some(handler) => {
-                let work = context.scope(handler(client.clone(), payload).instrument(span.clone()));
+                let log_span = log_spans::event(event, client.identity().user);
+                let work = context.scope(span.around(handler(client.clone(), payload).instrument(log_span)));
                 // The handler runs in its own task, so that a panic ends only the event, not the worker.
                 match tokio::spawn(tokio::time::timeout(self.realtime.0.config.request_timeout, work)).await {
                     Ok(Ok(outcome)) => outcome,
@@ -135,7 +136,7 @@ impl Dispatcher {
             Ok(reply) => drop(ack.send(&reply)),
             Err(error) => {
                 if error.code().status() >= 500 {
-                    spans::failed(&span, error.code().as_str());
+                    span.failed(error.code().as_str());
                 }
                 context.enter(|| self.refuse(ack, &error));
             }

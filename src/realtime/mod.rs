@@ -142,7 +142,7 @@ impl Realtime {
         let emission = spans::emission(event);
         self.deliver(rooms, event, &payload);
         let message = Message::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload };
-        self.0.bus.publish_from(spans::handed_on(&emission), message);
+        self.0.bus.publish_from(emission.handed_on(), message);
     }
 
     /// Emits an event to this replica's clients in any of the rooms. A client in several of the rooms receives it once.
@@ -253,8 +253,7 @@ impl Realtime {
     fn deliver_from(&self, cause: Option<Traceparent>, rooms: &[Room], event: EventOut, payload: &Value) {
         let clients = self.clients_in(rooms);
         let Some(work) = cause.map(TraceContext::below).filter(|_| !clients.is_empty()) else { return send(&clients, event, payload) };
-        let span = spans::delivery(event);
-        spans::begin(&span, &work);
+        let _delivery = spans::delivery(&work, event);
         work.enter(|| send(&clients, event, payload));
     }
 

@@ -8,8 +8,6 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::reload;
 
-/// The target of the spans that only traces have: the parts of requests, jobs and events. No level enables it.
-pub const PARTS: &str = "part";
 /// The longest accepted list of levels, in characters.
 pub const MAX_LENGTH: usize = 500;
 /// The syntax of a list of levels that [`parse`] accepts, as a regular expression (ECMA-262).
@@ -26,7 +24,7 @@ pub struct Levels(reload::Handle<Targets, Registry>);
 /// The filter of log lines, and the handle that changes it. `text` is the value of `LOG`.
 pub(super) fn filter(text: &str) -> (reload::Layer<Targets, Registry>, Levels) {
     let targets = parse(text).unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
-    let (filter, handle) = reload::Layer::new(without_parts(targets));
+    let (filter, handle) = reload::Layer::new(targets);
     (filter, Levels(handle))
 }
 
@@ -41,13 +39,8 @@ impl Levels {
 pub fn set(text: &str) {
     if let (Some(Levels(handle)), Ok(targets)) = (INSTALLED.get(), parse(text)) {
         // Fails only if the subscriber is gone.
-        let _gone = handle.reload(without_parts(targets));
+        let _gone = handle.reload(targets);
     }
-}
-
-/// Log lines name a request, job or event, but not the part of it during which they are written.
-fn without_parts(targets: Targets) -> Targets {
-    targets.with_target(PARTS, LevelFilter::OFF)
 }
 
 /// Reads levels such as `info,vitrine::jobs=debug`: a level for everything, and a level for each target. A target includes the modules

@@ -62,7 +62,7 @@ impl Line {
     }
 }
 
-/// The fields of a span or an event, without those that only traces use.
+/// The fields of a span.
 pub fn attributes_of(fields: &impl RecordFields) -> Map<String, Value> {
     let mut found = Fields::default();
     fields.record(&mut found);
@@ -96,7 +96,7 @@ where
     }
 }
 
-/// Formats the fields of a span as a JSON object, without those that only traces use.
+/// Formats the fields of a span as a JSON object.
 pub struct JsonSpan;
 
 impl<'writer> FormatFields<'writer> for JsonSpan {
@@ -105,7 +105,7 @@ impl<'writer> FormatFields<'writer> for JsonSpan {
     }
 }
 
-/// Formats the fields of an event or a span as text, without those that only traces use.
+/// Formats the fields of an event or a span as text.
 pub fn text_fields() -> impl for<'writer> FormatFields<'writer> {
     debug_fn(|writer, field, value| match field.name() {
         "message" => write!(writer, "{value:?} "),
@@ -114,9 +114,9 @@ pub fn text_fields() -> impl for<'writer> FormatFields<'writer> {
     })
 }
 
-/// Whether only traces use a field, or the field describes an event of the crate `log`.
+/// Whether the field describes an event of the crate `log`.
 fn is_hidden(name: &str) -> bool {
-    name.starts_with("otel.") || name.starts_with("log.")
+    name.starts_with("log.")
 }
 
 /// Formats each event as text.

@@ -1,11 +1,12 @@
 //! Initialization of logs and traces, and the panic hook. Metrics belong to [`metrics`](crate::metrics).
 //!
-//! `trace_context` identifies work in both. `lines` formats log lines, and `levels` filters them. `spans` names the parts of a trace, and
-//! `traces` decides which of them are kept. `logs` and `traces` go to the OTLP endpoint through `export`.
+//! `trace_context` identifies work in both. `lines` formats log lines, `log_spans` says what they belong to, and `levels` filters them.
+//! `spans` names the parts of a trace, and `traces` decides which traces are kept. `logs` and `traces` go to the OTLP endpoint through `export`.
 
 mod export;
 pub mod levels;
 mod lines;
+pub mod log_spans;
 mod logs;
 pub mod spans;
 pub mod trace_context;
@@ -40,10 +41,10 @@ pub fn init(config: &Config) {
     let (exports, failure) = Exports::of(config).map_or_else(|error| (Exports::default(), Some(error)), |exports| (exports, None));
     let Exports { traces, logs } = exports;
     let (logs, lines) = logs.unzip();
-    // One filter for both outputs: what is not printed is not exported.
-    let output = output.and_then(lines).with_filter(filter);
-    let subscriber = tracing_subscriber::registry().with(output).with(traces.as_ref().map(Traces::layer));
-    if subscriber.try_init().is_err() {
+    let outputs: Vec<_> = [output].into_iter().chain(lines.map(Layer::boxed)).collect();
+    // One filter for all outputs: what is not printed is not exported.
+    let initialized = tracing_subscriber::registry().with(filter.and_then(outputs)).try_init();
+    if initialized.is_err() {
         tracing::debug!("logging is already initialized");
         return;
     }
@@ -102,22 +103,4 @@ pub fn watch_panics(metrics: &Metrics) {
         let payload = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(location, payload, backtrace = %std::backtrace::Backtrace::capture(), "panic");
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-
-    use super::*;
-    use crate::metrics::labels::Query;
-
-    #[test]
-    fn without_traces_no_level_of_the_log_creates_the_spans_of_parts() {
-        let (filter, _levels) = levels::filter("trace,part=trace");
-        let output = tracing_subscriber::fmt::layer().with_writer(io::sink).with_filter(filter);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(output), || {
-            assert!(spans::statement(Query::Ping).is_disabled());
-            assert!(!spans::request("GET", None).is_disabled());
-        });
-    }
 }

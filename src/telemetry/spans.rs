@@ -2,48 +2,120 @@
 //!
 //! Features contain no tracing code: the modules through which all work passes, such as `db`, `cache` and `jobs`, create these spans.
 //! Attributes are closed labels, templates and identifiers, never a parameter, a body, a query string or a text of a user. While traces are
-//! off, the filters of the subscriber disable the spans of parts, so that a part costs one comparison.
+//! off, a span is nothing and costs one comparison. The spans of log lines are in `log_spans`.
 
-use opentelemetry::trace::{SpanContext, Status, TraceContextExt, TraceFlags, TraceState};
-use opentelemetry::{Context, SpanId, TraceId};
-use tracing::{Level, Span, span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use std::borrow::Cow;
 
-use super::levels::PARTS;
-use super::trace_context::{TraceContext, Traceparent};
+use opentelemetry::context::{FutureExt, WithContext};
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState, Tracer};
+use opentelemetry::{Context, KeyValue, SpanId, TraceId};
+
+use super::trace_context::{self, TraceContext, Traceparent};
 use super::traces;
 use crate::domain::{DriverName, DriverOperation, Platform};
 use crate::metrics::labels::{ApiEndpoint, CacheType, EventIn, EventOut, JobKind, Query, RedisCommand};
 
-/// Makes a span the one of this piece of work, below the parent of the work, if any. Call this before the span has children.
-pub fn begin(span: &Span, work: &TraceContext) {
-    if !traces::are_on() || span.is_disabled() {
-        return;
-    }
-    if let Some(parent) = work.parent {
-        // Fails only if the span has begun.
-        let _begun = span.set_parent(Context::new().with_remote_span_context(remote(parent)));
-    }
-    traces::with_identifiers(work, || drop(span.context()));
-}
+/// A span of a trace; nothing while traces are off. It ends when its last clone is dropped.
+#[derive(Clone, Debug, Default)]
+pub struct Span(Option<Context>);
 
-/// The span as the parent of what other replicas do for it. `None` while traces are off, and outside of a request, job or event. The flag
-/// is set if this replica is certain to keep the trace, so that the others keep their part, too.
-#[must_use]
-pub fn handed_on(span: &Span) -> Option<Traceparent> {
-    if !traces::are_on() || span.is_disabled() {
-        return None;
+impl Span {
+    /// The innermost span around the current code.
+    #[must_use]
+    pub fn current() -> Self {
+        Self(traces::tracer().map(|_| Context::current()))
     }
-    let trace = TraceContext::current()?.trace;
-    let part = TraceContext::in_trace(trace);
-    traces::with_identifiers(&part, || drop(span.context()));
-    Some(Traceparent { is_sampled: traces::keeps(trace), ..part.traceparent() })
-}
 
-/// Links a span to its cause, which has a trace of its own.
-pub fn link(span: &Span, cause: Traceparent) {
-    if traces::are_on() && !span.is_disabled() {
-        span.add_link(remote(cause));
+    /// The span of a request, job or event, below the parent of the work, if any.
+    fn of_work(work: &TraceContext, name: impl Into<Cow<'static, str>>, kind: SpanKind, attributes: Vec<KeyValue>) -> Self {
+        let Some(tracer) = traces::tracer() else { return Self::default() };
+        let parent = work.parent.map(|parent| Context::new().with_remote_span_context(remote(parent))).unwrap_or_default();
+        let builder = tracer.span_builder(name).with_kind(kind).with_attributes(attributes);
+        let span = traces::with_identifiers(work, || builder.start_with_context(tracer, &parent));
+        Self(Some(Context::new().with_span(span)))
+    }
+
+    /// The span of a part of the current work.
+    fn of_part<N: Into<Cow<'static, str>>>(kind: SpanKind, describe: impl FnOnce() -> (N, Vec<KeyValue>)) -> Self {
+        let Some(tracer) = traces::tracer() else { return Self::default() };
+        let (name, attributes) = describe();
+        let span = Context::map_current(|parent| {
+            tracer.span_builder(name).with_kind(kind).with_attributes(attributes).start_with_context(tracer, parent)
+        });
+        Self(Some(Context::new().with_span(span)))
+    }
+
+    /// Runs a future in this span: the spans that it creates are below.
+    pub fn around<F: Future>(&self, future: F) -> WithContext<F> {
+        future.with_context(self.0.clone().unwrap_or_default())
+    }
+
+    /// Links the span to its cause, which has a trace of its own.
+    pub fn link(&self, cause: Traceparent) {
+        if let Some(context) = &self.0 {
+            context.span().add_link(remote(cause), Vec::new());
+        }
+    }
+
+    /// The span as the parent of what other replicas do for it. `None` while traces are off, and outside of a request, job or event. The
+    /// flag is set if this replica is certain to keep the trace, so that the others keep their part, too.
+    #[must_use]
+    pub fn handed_on(&self) -> Option<Traceparent> {
+        let span = self.0.as_ref()?.span();
+        if !span.is_recording() {
+            return None;
+        }
+        let (trace, span) = (span.span_context().trace_id(), span.span_context().span_id());
+        let trace = trace_context::TraceId::of_bytes(trace.to_bytes());
+        let span = trace_context::SpanId::of_bytes(span.to_bytes());
+        Some(Traceparent { trace, span, is_sampled: traces::keeps(trace) })
+    }
+
+    /// Records that the work of the span failed. `kind` is a closed label.
+    pub fn failed(&self, kind: &'static str) {
+        self.set(KeyValue::new("error.type", kind));
+        self.set_error();
+    }
+
+    /// Records the response to a request. Only a failure of the service is an error of its span, as the conventions say for servers. `path`
+    /// is absent if it contains anything but a route and identifiers.
+    pub fn answered(&self, path: Option<&str>, status: u16) {
+        self.received(status);
+        if let Some(path) = path {
+            self.set(KeyValue::new("url.path", path.to_owned()));
+        }
+        if status >= 500 {
+            self.set(KeyValue::new("error.type", status.to_string()));
+            self.set_error();
+        }
+    }
+
+    /// Records the status of a response.
+    pub fn received(&self, status: u16) {
+        self.set(KeyValue::new("http.response.status_code", i64::from(status)));
+    }
+
+    /// Records how a load for a cache began: `miss`, or `shared` if it waited for the load of another request.
+    pub fn looked_up(&self, result: &'static str) {
+        self.set(KeyValue::new("vitrine.cache.result", result));
+    }
+
+    /// Whether the span is nothing.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn set(&self, attribute: KeyValue) {
+        if let Some(context) = &self.0 {
+            context.span().set_attribute(attribute);
+        }
+    }
+
+    fn set_error(&self) {
+        if let Some(context) = &self.0 {
+            context.span().set_status(Status::error(""));
+        }
     }
 }
 
@@ -52,152 +124,116 @@ fn remote(Traceparent { trace, span, is_sampled }: Traceparent) -> SpanContext {
     SpanContext::new(trace, span, TraceFlags::default().with_sampled(is_sampled), true, TraceState::default())
 }
 
-/// Records that the work of a span failed. `kind` is a closed label.
-pub fn failed(span: &Span, kind: &'static str) {
-    if traces::are_on() && !span.is_disabled() {
-        span.set_attribute("error.type", kind);
-        span.set_status(Status::error(""));
-    }
-}
-
-/// Records the response to a request. Only a failure of the service is an error of its span, as the conventions say for servers. `path` is
-/// absent if it contains anything but a route and identifiers.
-pub fn answered(span: &Span, path: Option<&str>, status: u16) {
-    if !traces::are_on() || span.is_disabled() {
-        return;
-    }
-    span.set_attribute("http.response.status_code", i64::from(status));
-    if let Some(path) = path {
-        span.set_attribute("url.path", path.to_owned());
-    }
-    if status >= 500 {
-        span.set_attribute("error.type", status.to_string());
-        span.set_status(Status::error(""));
-    }
-}
-
-/// Records the status of a response that another service sent.
-pub fn received(span: &Span, status: u16) {
-    if traces::are_on() && !span.is_disabled() {
-        span.set_attribute("http.response.status_code", i64::from(status));
-    }
-}
-
-/// Records how a lookup in a cache ended: `hit`, `miss`, or `shared` if it waited for the load of another request.
-pub fn looked_up(span: &Span, result: &'static str) {
-    if traces::are_on() && !span.is_disabled() {
-        span.set_attribute("vitrine.cache.result", result);
-    }
-}
-
-/// An HTTP request to the service. It is also part of log lines, so it exists if the levels of the log enable it.
+/// An HTTP request to the service. The template of its route is absent if none matched.
 #[must_use]
-pub fn request(method: &'static str, route: Option<&str>) -> Span {
-    span!(
-        Level::INFO,
-        "request",
-        otel.kind = "server",
-        otel.name = format_args!("{method} {}", route.unwrap_or_default()),
-        http.request.method = method,
-        http.route = route,
-    )
+pub fn request(work: &TraceContext, method: &'static str, route: Option<&str>) -> Span {
+    if traces::tracer().is_none() {
+        return Span::default();
+    }
+    let name = route.map_or(Cow::Borrowed(method), |route| Cow::Owned(format!("{method} {route}")));
+    let mut attributes = vec![KeyValue::new("http.request.method", method)];
+    attributes.extend(route.map(|route| KeyValue::new("http.route", route.to_owned())));
+    Span::of_work(work, name, SpanKind::Server, attributes)
 }
 
-/// An attempt at a job. Like [`request`], it is part of log lines.
+/// An attempt at a job, linked to the work that enqueued it.
 #[must_use]
-pub fn job(id: i64, kind: JobKind, attempt: i32, cause: Option<Traceparent>) -> Span {
-    let kind = kind.name();
-    let enqueued_by = cause.map(|cause| tracing::field::display(cause.trace));
-    span!(Level::INFO, "job", otel.kind = "consumer", otel.name = format_args!("job {kind}"), id, kind, attempt, enqueued_by,)
+pub fn job(work: &TraceContext, id: i64, kind: JobKind, attempt: i32, cause: Option<Traceparent>) -> Span {
+    let mut attributes = vec![KeyValue::new("id", id), KeyValue::new("kind", kind.name()), KeyValue::new("attempt", i64::from(attempt))];
+    attributes.extend(cause.map(|cause| KeyValue::new("enqueued_by", cause.trace.to_string())));
+    let span = Span::of_work(work, format!("job {}", kind.name()), SpanKind::Consumer, attributes);
+    if let Some(cause) = cause {
+        span.link(cause);
+    }
+    span
 }
 
-/// An event of a Socket.IO client. Like [`request`], it is part of log lines.
+/// An event of a Socket.IO client.
 #[must_use]
-pub fn event(event: EventIn, user: uuid::Uuid) -> Span {
-    let event = event.name();
-    span!(Level::INFO, "event", otel.kind = "consumer", otel.name = format_args!("receive {event}"), event, %user)
+pub fn event(work: &TraceContext, event: EventIn, user: uuid::Uuid) -> Span {
+    let attributes = vec![KeyValue::new("event", event.name()), KeyValue::new("user", user.to_string())];
+    Span::of_work(work, format!("receive {}", event.name()), SpanKind::Consumer, attributes)
+}
+
+/// The delivery of an event that another replica emitted, to the clients of this replica.
+#[must_use]
+pub fn delivery(work: &TraceContext, event: EventOut) -> Span {
+    let attributes = vec![KeyValue::new("event", event.name())];
+    Span::of_work(work, format!("deliver {}", event.name()), SpanKind::Consumer, attributes)
 }
 
 /// The emission of an event to the clients of all replicas.
 #[must_use]
 pub fn emission(event: EventOut) -> Span {
-    let event = event.name();
-    span!(target: PARTS, Level::INFO, "emission", otel.kind = "producer", otel.name = format_args!("emit {event}"), event)
-}
-
-/// The delivery of an event that another replica emitted, to the clients of this replica.
-#[must_use]
-pub fn delivery(event: EventOut) -> Span {
-    let event = event.name();
-    span!(target: PARTS, Level::INFO, "delivery", otel.kind = "consumer", otel.name = format_args!("deliver {event}"), event)
+    Span::of_part(SpanKind::Producer, || (format!("emit {}", event.name()), vec![KeyValue::new("event", event.name())]))
 }
 
 /// A database statement.
 #[must_use]
 pub fn statement(query: Query) -> Span {
-    let values = query.values();
-    let (operation, table) = (values[0], values[1]);
-    span!(
-        target: PARTS,
-        Level::INFO,
-        "statement",
-        otel.kind = "client",
-        otel.name = format_args!("{operation} {table}"),
-        db.system.name = "postgresql",
-        db.operation.name = operation,
-        db.collection.name = table,
-    )
+    Span::of_part(SpanKind::Client, || {
+        let values = query.values();
+        let (operation, table) = (values[0], values[1]);
+        let attributes = vec![
+            KeyValue::new("db.system.name", "postgresql"),
+            KeyValue::new("db.operation.name", operation),
+            KeyValue::new("db.collection.name", table),
+        ];
+        (format!("{operation} {table}"), attributes)
+    })
 }
 
 /// A Redis command.
 #[must_use]
 pub fn command(command: RedisCommand) -> Span {
-    let command = command.name();
-    span!(
-        target: PARTS,
-        Level::INFO,
-        "command",
-        otel.kind = "client",
-        otel.name = command,
-        db.system.name = "redis",
-        db.operation.name = command,
-    )
+    Span::of_part(SpanKind::Client, || {
+        let attributes = vec![KeyValue::new("db.system.name", "redis"), KeyValue::new("db.operation.name", command.name())];
+        (command.name(), attributes)
+    })
 }
 
-/// A lookup in a cache, with the load of a missing entry.
+/// A lookup in a cache that does not find the entry, with its load.
 #[must_use]
 pub fn lookup(cache: CacheType) -> Span {
-    let cache = cache.name();
-    span!(target: PARTS, Level::INFO, "lookup", otel.name = format_args!("lookup {cache}"), "vitrine.cache.type" = cache)
+    Span::of_part(SpanKind::Internal, || (format!("lookup {}", cache.name()), vec![KeyValue::new("vitrine.cache.type", cache.name())]))
+}
+
+/// Records that the current work found a value in a cache. A hit has no span of its own, because most requests have several.
+pub fn found(cache: CacheType) {
+    if traces::tracer().is_none() {
+        return;
+    }
+    let hit = match cache {
+        CacheType::Session => KeyValue::new("vitrine.cache.session", "hit"),
+        CacheType::User => KeyValue::new("vitrine.cache.user", "hit"),
+        CacheType::Project => KeyValue::new("vitrine.cache.project", "hit"),
+        CacheType::Showcase => KeyValue::new("vitrine.cache.showcase", "hit"),
+        CacheType::Insights => KeyValue::new("vitrine.cache.insights", "hit"),
+    };
+    Context::map_current(|current| current.span().set_attribute(hit));
 }
 
 /// A call to a platform. The platform receives no trace context.
 #[must_use]
 pub fn platform_call(platform: Platform, endpoint: ApiEndpoint, method: &str, host: Option<&str>) -> Span {
-    let (platform, endpoint) = (platform.name(), endpoint.name());
-    span!(
-        target: PARTS,
-        Level::INFO,
-        "platform call",
-        otel.kind = "client",
-        otel.name = format_args!("{method} {platform} {endpoint}"),
-        http.request.method = method,
-        server.address = host,
-        vitrine.platform = platform,
-        vitrine.endpoint = endpoint,
-    )
+    Span::of_part(SpanKind::Client, || {
+        let (platform, endpoint) = (platform.name(), endpoint.name());
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", method.to_owned()),
+            KeyValue::new("vitrine.platform", platform),
+            KeyValue::new("vitrine.endpoint", endpoint),
+        ];
+        attributes.extend(host.map(|host| KeyValue::new("server.address", host.to_owned())));
+        (format!("{method} {platform} {endpoint}"), attributes)
+    })
 }
 
 /// A call to the driver of environments.
 #[must_use]
 pub fn driver_call(driver: DriverName, operation: DriverOperation) -> Span {
-    let (driver, operation) = (driver.name(), operation.name());
-    span!(
-        target: PARTS,
-        Level::INFO,
-        "driver call",
-        otel.name = format_args!("{driver} {operation}"),
-        vitrine.driver = driver,
-        vitrine.operation = operation,
-    )
+    Span::of_part(SpanKind::Internal, || {
+        let (driver, operation) = (driver.name(), operation.name());
+        let attributes = vec![KeyValue::new("vitrine.driver", driver), KeyValue::new("vitrine.operation", operation)];
+        (format!("{driver} {operation}"), attributes)
+    })
 }

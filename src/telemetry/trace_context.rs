@@ -92,6 +92,12 @@ impl SpanId {
         Self(rand::random_range(1..=u64::MAX))
     }
 
+    /// The identifier with these bytes, which are not all zero.
+    #[must_use]
+    pub fn of_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(bytes))
+    }
+
     /// The identifier in the bytes of OpenTelemetry.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 8] {

@@ -1,4 +1,4 @@
-//! Traces: which spans are recorded, and how they become those of OpenTelemetry.
+//! Traces: which spans are recorded, and how OpenTelemetry gets them.
 //!
 //! Every span of a request, a job or an event is recorded. When the work ends, its spans are kept if the trace is in the sample, or if the
 //! work failed or was slow (`kept`). Kept traces wait for their export (`docs/adr/0025-traces.md`).
@@ -13,23 +13,17 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    IdGenerator, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, SpanData, SpanExporter as _,
+    IdGenerator, SamplingDecision, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample, SpanData, SpanExporter as _,
 };
-use tracing::Subscriber;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::registry::LookupSpan;
 
 use self::kept::KeptTraces;
 use super::export::{Endpoint, Export, Signal};
-use super::levels::PARTS;
 use super::trace_context::{self, TraceContext};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::TelemetrySignal;
 
-/// The crate whose spans are exported; the targets of spans begin with it.
+/// The name of the instrumentation scope.
 const CRATE: &str = env!("CARGO_CRATE_NAME");
 
 static INSTALLED: OnceLock<Traces> = OnceLock::new();
@@ -42,7 +36,8 @@ thread_local! {
 /// The traces of the running process.
 pub(super) struct Traces {
     /// Dropped only with the process: a provider without owner exports nothing.
-    provider: SdkTracerProvider,
+    _provider: SdkTracerProvider,
+    tracer: SdkTracer,
     kept: KeptTraces,
     export: Export<Spans>,
 }
@@ -77,23 +72,8 @@ impl Traces {
             .with_id_generator(Identifiers)
             .with_span_processor(kept.clone())
             .build();
-        Ok(Self { provider, kept, export })
-    }
-
-    /// The layer that turns the spans of this crate into those of traces. Events stay in the log: it names the trace.
-    pub fn layer<S>(&self) -> impl Layer<S> + use<S>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        let is_ours = |target: &str| target == PARTS || target.starts_with(CRATE);
-        tracing_opentelemetry::layer()
-            .with_tracer(self.provider.tracer(CRATE))
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_context_activation(false)
-            .with_filter(filter_fn(move |metadata| metadata.is_span() && is_ours(metadata.target())).with_max_level_hint(LevelFilter::INFO))
+        let tracer = provider.tracer(CRATE);
+        Ok(Self { _provider: provider, tracer, kept, export })
     }
 
     pub fn install(self) {
@@ -102,10 +82,9 @@ impl Traces {
     }
 }
 
-/// Whether this process exports traces.
-#[must_use]
-pub fn are_on() -> bool {
-    INSTALLED.get().is_some()
+/// The source of spans; `None` while traces are off.
+pub(super) fn tracer() -> Option<&'static SdkTracer> {
+    INSTALLED.get().map(|traces| &traces.tracer)
 }
 
 /// Whether it is certain already that this replica keeps a trace in progress.
@@ -128,10 +107,11 @@ pub(super) async fn flush() {
 }
 
 /// Runs code in which a span begins that has the identifiers of this work.
-pub(super) fn with_identifiers(work: &TraceContext, begin: impl FnOnce()) {
+pub(super) fn with_identifiers<T>(work: &TraceContext, begin: impl FnOnce() -> T) -> T {
     IDENTIFIERS.set(Some(*work));
-    begin();
+    let result = begin();
     IDENTIFIERS.set(None);
+    result
 }
 
 /// Gives spans the identifiers of log lines.

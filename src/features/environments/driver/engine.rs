@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
-use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Program, Script, Sim, Terminal, TerminalSize};
@@ -14,7 +13,7 @@ use crate::domain::{DriverName, DriverOperation};
 use crate::fault_injection::{CallFault, FaultInjector};
 use crate::metrics::Metrics;
 use crate::metrics::labels::Ending;
-use crate::telemetry::spans;
+use crate::telemetry::spans::{self, Span};
 
 /// Maximum deadline of a ping. Short, because readiness can depend on pings.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -184,7 +183,7 @@ impl Engine {
             }
             call.await
         };
-        let result = tokio::time::timeout(timeout, call.instrument(span)).await.unwrap_or(Err(DriverError::Timeout));
+        let result = tokio::time::timeout(timeout, span.around(call)).await.unwrap_or(Err(DriverError::Timeout));
         match &result {
             Ok(_) => record.ending = Ending::Success,
             Err(error) => tracing::info!(operation = operation.name(), error = error as &dyn std::error::Error, "driver call failed"),
@@ -205,7 +204,7 @@ struct CallRecord<'a> {
 impl Drop for CallRecord<'_> {
     fn drop(&mut self) {
         if self.ending != Ending::Success {
-            spans::failed(&self.span, self.ending.name());
+            self.span.failed(self.ending.name());
         }
         let Inner { driver, metrics, .. } = &*self.engine.0;
         let (name, operation) = (driver.name().name(), self.operation.name());
