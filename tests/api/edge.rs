@@ -1,5 +1,5 @@
 //! The edge: incomplete and oversized request bodies, refusals, HEAD, the `Host` header, response headers, and the count of requests.
-//! See `sockets_edge` for sockets, and `edge_replicas` for frozen replicas and the time limit for responses.
+//! See `sockets_edge` for sockets, `edge_replicas` for frozen replicas and the time limit for responses, and `edge_tracing` for traces.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -29,6 +29,7 @@ mod docker_faults;
 mod drivers;
 mod edge;
 mod edge_replicas;
+mod edge_tracing;
 mod environments;
 mod environments_docker;
 mod extensions;

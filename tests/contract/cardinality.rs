@@ -24,7 +24,7 @@ const EDGE_STATUSES: [u16; 17] = [101, 304, 308, 400, 403, 404, 405, 408, 411, 4
 /// with host names.
 const EDGE_SERVERS: [&str; 2] = ["srv1", "srv2"];
 /// Handlers of our Caddyfile that count the requests of a site without host names; `subroute` counts those of a site with host names.
-const EDGE_HANDLERS: [&str; 6] = ["encode", "error", "headers", "log_append", "reverse_proxy", "static_response"];
+const EDGE_HANDLERS: [&str; 8] = ["encode", "error", "headers", "log_append", "map", "reverse_proxy", "static_response", "tracing"];
 /// The handlers that rules, dashboards and runbooks select. `reverse_proxy` counts all requests to replicas if the site has no host names,
 /// `subroute` if it has some.
 const EDGE_HANDLER: &str = "reverse_proxy|subroute";

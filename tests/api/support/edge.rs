@@ -1,11 +1,13 @@
 //! The real edge: Caddy with the project's own Caddyfile in front of replicas of a test.
 
+use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Ask, Raw, Scrape, eventually, when};
@@ -13,11 +15,12 @@ use super::{Ask, Raw, Scrape, eventually, when};
 /// The environment variable with the path of Caddy.
 const VARIABLE: &str = "CADDY";
 const CADDYFILE: &str = "Caddyfile";
+const ACCESS_LOG: &str = "access.log";
 
 /// A running Caddy, killed when dropped.
 pub struct Edge {
     process: Child,
-    /// Caddy's state, and the socket of its admin interface.
+    /// Caddy's state, the socket of its admin interface, and its access log.
     folder: PathBuf,
     variables: Vec<(String, String)>,
     client: Client,
@@ -47,7 +50,7 @@ impl Edge {
         }
         let [address, tls, metrics] = free();
         let folder = std::env::temp_dir().join(format!("vitrine-edge-{}", Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).unwrap();
+        fs::create_dir(&folder).unwrap();
         let upstreams: Vec<String> = replicas.iter().map(SocketAddr::to_string).collect();
         let standard = [
             ("XDG_DATA_HOME", folder.display().to_string()),
@@ -63,7 +66,7 @@ impl Edge {
         let more = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let variables: Vec<_> = standard.chain(more).collect();
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        let edge = Self { process: run(&variables), folder, variables, client, metrics, address };
+        let edge = Self { process: run(&variables, &folder), folder, variables, client, metrics, address };
         eventually("the edge responds", async || edge.get("/health").try_answer().await.ok()).await;
         Some(edge)
     }
@@ -92,6 +95,15 @@ impl Edge {
         Scrape::parse(&answer.expect(200).text())
     }
 
+    /// Waits for the line of the access log about the request with this identifier.
+    pub async fn line_of(&self, id: &str) -> Value {
+        let line = async || {
+            let log = fs::read_to_string(self.folder.join(ACCESS_LOG)).unwrap();
+            log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find(|line| line["trace_id"] == id)
+        };
+        eventually(&format!("{id} is in the access log"), line).await
+    }
+
     /// The number of requests that Caddy's handler `reverse_proxy` has ended with this status.
     pub async fn ended_with(&self, status: &str) -> f64 {
         let labels = [("handler", "reverse_proxy"), ("code", status)];
@@ -116,7 +128,7 @@ impl Edge {
 
     /// Starts Caddy on the same address again, and waits until the service is healthy.
     pub async fn start_again(&mut self) {
-        self.process = run(&self.variables);
+        self.process = run(&self.variables, &self.folder);
         self.until_healthy().await;
     }
 
@@ -131,7 +143,7 @@ impl Drop for Edge {
     fn drop(&mut self) {
         let _ended = self.process.kill();
         let _reaped = self.process.wait();
-        let _removed = std::fs::remove_dir_all(&self.folder);
+        let _removed = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -141,8 +153,9 @@ fn admin(folder: &Path) -> String {
     format!("unix/{}", folder.join("admin.sock").display())
 }
 
-fn run(variables: &[(String, String)]) -> Child {
-    command(variables, "run").stdout(Stdio::null()).spawn().unwrap()
+fn run(variables: &[(String, String)], folder: &Path) -> Child {
+    let log = File::options().append(true).create(true).open(folder.join(ACCESS_LOG)).unwrap();
+    command(variables, "run").stdout(log).spawn().unwrap()
 }
 
 fn command(variables: &[(String, String)], verb: &str) -> Command {
