@@ -52,7 +52,7 @@ const SAMPLE_TYPES: usize = 2;
 /// Parts of a query whose duration Prometheus measures, and the quantiles of each.
 const QUERY_PARTS: usize = 4;
 const QUANTILES: usize = 3;
-/// The metrics of a process, which each program except the blackbox exporter exposes about itself.
+/// The metrics of a process, which each program except the blackbox exporter and the collector exposes about itself.
 const PROCESS: [(&str, usize); 5] = [
     ("process_cpu_seconds_total", 1),
     ("process_max_fds", 1),
@@ -134,10 +134,23 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
         "probe" => {
             return vec![("probe_duration_seconds", 1), ("probe_ssl_earliest_cert_expiry", 1), ("probe_success", 1)];
         }
-        "grafana" => Vec::new(),
+        // The collector exposes no metrics of a process.
+        "otel-collector" => return of_the_collector(),
+        "grafana" | "tempo" | "loki" => Vec::new(),
         _ => panic!("no series are listed for job {job}"),
     };
     own.into_iter().chain(PROCESS).collect()
+}
+
+/// The series of the collector: one for each exporter, and one for each transport of its receiver.
+fn of_the_collector() -> Vec<(&'static str, usize)> {
+    let names = [
+        "otelcol_exporter_send_failed_log_records",
+        "otelcol_exporter_send_failed_spans",
+        "otelcol_receiver_refused_log_records",
+        "otelcol_receiver_refused_spans",
+    ];
+    names.map(|name| (name, 2)).into()
 }
 
 /// The series of node-exporter on the largest host.
@@ -305,7 +318,7 @@ fn relabelling_keeps_exactly_the_selected_metrics() {
             .iter()
             .filter(|selector| is_of(selector, &job.name) && is_scraped(&selector.metric))
             .map(|selector| selector.metric.as_str())
-            .filter(|metric| if is_process(metric) { job.name != "probe" } else { catalogue.row(metric).is_none() })
+            .filter(|metric| if is_process(metric) { exposes_a_process(&job.name) } else { catalogue.row(metric).is_none() })
             // A selector can match several jobs. Except for `process_*`, its metric counts only for the job whose program exposes it.
             .filter(|metric| is_process(metric) || metric.starts_with(prefix(&job.name)))
             .collect();
@@ -317,10 +330,16 @@ fn relabelling_keeps_exactly_the_selected_metrics() {
     }
 }
 
-/// The prefix of a job's own metrics: its program's name, with two exceptions.
+/// Whether the program of a job exposes metrics of its own process that are kept.
+fn exposes_a_process(job: &str) -> bool {
+    !matches!(job, "probe" | "otel-collector")
+}
+
+/// The prefix of a job's own metrics: its program's name, with three exceptions.
 fn prefix(job: &str) -> &str {
     match job {
         "cadvisor" => "container_",
+        "otel-collector" => "otelcol_",
         "postgres" => "pg_",
         program => program,
     }

@@ -23,4 +23,6 @@ mod promql;
 mod runbooks;
 mod scrapes;
 mod series;
+mod spans;
 mod thresholds;
+mod tracing;

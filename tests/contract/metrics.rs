@@ -12,7 +12,7 @@ use crate::promql::{self, Query, Selector};
 use crate::runbooks::queries;
 
 /// Prefixes of the metrics of other programs, such as Prometheus, exporters and k6.
-const FOREIGN: [&str; 15] = [
+const FOREIGN: [&str; 16] = [
     "up",
     "scrape_",
     "ALERTS",
@@ -28,6 +28,7 @@ const FOREIGN: [&str; 15] = [
     "process_",
     "container_",
     "k6_",
+    "otelcol_",
 ];
 /// Labels of every scraped series.
 const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];

@@ -110,8 +110,9 @@ fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
 }
 
 fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> String {
-    // Without containers there is no cAdvisor.
-    let mut text = drop_item(text, "job_name: cadvisor");
+    // Local processes have no cAdvisor, and the services of the profiles `tracing` and `logs` run in containers only.
+    let of_containers = ["cadvisor", "otel-collector", "tempo", "loki"];
+    let mut text = of_containers.iter().fold(text.to_owned(), |text, job| drop_item(&text, &format!("job_name: {job}")));
     if !with_grafana {
         text = drop_item(&text, "job_name: grafana");
     }
