@@ -4,6 +4,7 @@
 //! sample and assert that the rule finds the change. `metrics` checks that the queried metrics exist.
 
 mod causes;
+mod explore;
 mod identity;
 mod layout;
 mod limits;

@@ -33,7 +33,7 @@ impl Spans {
         self.attributes.contains(attribute)
     }
 
-    /// The attributes and names in a TraceQL query that no span has.
+    /// The attributes and names in a query of traces that no span has.
     pub fn unknown(&self, query: &str) -> Vec<String> {
         let attributes = Regex::new(r"span\.([a-z_.]+)").unwrap();
         let names = Regex::new(r#"name =~? "\(?([a-z|]+)\)? "#).unwrap();

@@ -122,8 +122,8 @@ fn the_services_run_only_with_their_profiles_and_as_securely_as_the_others() {
         assert!(tag.starts_with(|c: char| c.is_ascii_digit()) && tag.matches('.').count() == 2, "{name}: {tag}");
         // Its configuration is mounted where the command looks for it.
         let (_, config) = str_of(&service["command"][0]).split_once('=').unwrap();
-        let mounts = items(&service["volumes"]).map(str_of).filter_map(|mount| mount.strip_suffix(":ro")?.split_once(':'));
-        let mounted = mounts.filter_map(|(from, to)| Some(format!("{from}{}", config.strip_prefix(to)?))).next().unwrap();
+        let mut mounts = items(&service["volumes"]).map(str_of).filter_map(|mount| mount.strip_suffix(":ro")?.split_once(':'));
+        let mounted = mounts.find_map(|(from, to)| Some(format!("{from}{}", config.strip_prefix(to)?))).unwrap();
         assert!(root().join(&mounted).is_file(), "{name}: no {mounted}");
         for port in items(&service["ports"]).map(str_of) {
             let (published, inner) = port.strip_prefix("127.0.0.1:${").and_then(|port| port.split_once("}:")).unwrap();

@@ -59,7 +59,7 @@ import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/time
 import type { Cause } from './causes.js';
 import { fact, NOTHING, type Colours, type Limits } from './colours.js';
 import type { Size } from './layout.js';
-import { more, ofValue, watched, type Name } from './links.js';
+import { more, ofCell, ofSeries, watched, type Name, type ValueLink } from './links.js';
 import { DATASOURCE } from './variables.js';
 
 type Builder = BarGauge | Heatmap | PieChart | Stat | StateTimeline | Table | TimeSeries;
@@ -231,7 +231,7 @@ export function stateTimeline(content: Content & { words: Words }): Panel {
 /** Columns of a table by field name, with their titles and optional formats. */
 export type Columns = Record<
   string,
-  { title: string; unit?: string; decimals?: number; limits?: Limits; width?: number; words?: Words; link?: typeof ofValue }
+  { title: string; unit?: string; decimals?: number; limits?: Limits; width?: number; words?: Words; link?: ValueLink }
 >;
 
 /** One row per series; `columns` selects labels of the series and values of the queries. */
@@ -254,19 +254,23 @@ export function table(content: Content & { columns: Columns; sort?: string }): P
   if (content.sort) {
     builder.sortBy([new TableSortByFieldStateBuilder().displayName(content.sort).desc(true)]);
   }
-  for (const column of Object.values(content.columns)) {
-    builder.overrideByName(column.title, shown(column));
+  for (const [field, column] of Object.entries(content.columns)) {
+    const links = column.link ? [column.link] : distinct(queriesOf(content).flatMap(([, query]) => ofCell(query, field)));
+    builder.overrideByName(column.title, shown(column, links));
   }
   return panel(builder, content, { width: 24, height: 9 }, 'table');
 }
 
-function shown({ unit, decimals, limits, width, words, link }: Columns[string]): DynamicConfigValue[] {
+/** Several queries of a table may measure the same work. */
+const distinct = (links: ValueLink[]) => [...new Map(links.map((link) => [link.url, link])).values()];
+
+function shown({ unit, decimals, limits, width, words }: Columns[string], links: ValueLink[]): DynamicConfigValue[] {
   const properties: DynamicConfigValue[] = [];
   if (unit) properties.push({ id: 'unit', value: unit });
   if (decimals !== undefined) properties.push({ id: 'decimals', value: decimals });
   if (width) properties.push({ id: 'custom.width', value: width });
   if (words) properties.push({ id: 'mappings', value: mappings(words) });
-  if (link) properties.push({ id: 'links', value: [link] });
+  if (links.length > 0) properties.push({ id: 'links', value: links });
   if (limits) properties.push({ id: 'thresholds', value: { mode: ThresholdsMode.Absolute, steps: limits } });
   if (limits || words)
     properties.push({ id: 'custom.cellOptions', value: { type: 'color-text' } }, { id: 'color', value: { mode: 'thresholds' } });
@@ -291,14 +295,14 @@ const FORMATS: Record<Form, PromQueryFormat> = {
 };
 
 function panel(builder: Builder, content: Content, size: Size, form: Form = 'series'): Panel {
-  const { title, description, unit, query, movedBy, alert, width = size.width, height = size.height } = content;
+  const { title, description, unit, movedBy, alert, width = size.width, height = size.height } = content;
   builder
     .title(title)
     .description(description)
     .datasource(DATASOURCE)
     .unit(unit)
     .thresholds(new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(content.limits ?? fact))
-    .targets(targets(typeof query === 'string' ? { __auto: query } : query, form))
+    .targets(targets(content, form))
     .links([...(content.more ? [more(content.more)] : []), ...(alert ? [watched(alert)] : [])]);
   const decimals = content.decimals ?? (unit === 'none' && form !== 'table' ? 0 : undefined);
   if (decimals !== undefined) builder.decimals(decimals);
@@ -306,13 +310,27 @@ function panel(builder: Builder, content: Content, size: Size, form: Form = 'ser
   for (const [pattern, colour] of Object.entries({ ...NOTHING, ...content.colours })) {
     builder.overrideByRegexp(pattern, [{ id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: colour } }]);
   }
+  if (form !== 'table') {
+    for (const [index, [legend, query]] of queriesOf(content).entries()) {
+      const links = ofSeries(query, labelsOf(legend));
+      if (links.length > 0) builder.overrideByQuery(refId(index), [{ id: 'links', value: links }]);
+    }
+  }
   return { builder, movedBy, width, height };
 }
 
-function targets(queries: Record<string, string>, form: Form): { build: () => Dataquery }[] {
-  return Object.entries(queries).map(([name, query], index) => {
+/** The queries of a panel by their legends. */
+const queriesOf = ({ query }: Content) => Object.entries(typeof query === 'string' ? { __auto: query } : query);
+
+/** The labels that a legend names: `{{label}}`. */
+const labelsOf = (legend: string) => [...legend.matchAll(/{{(\w+)}}/g)].flatMap(([, label]) => label ?? []);
+
+const refId = (index: number) => String.fromCharCode('A'.charCodeAt(0) + index);
+
+function targets(content: Content, form: Form): { build: () => Dataquery }[] {
+  return queriesOf(content).map(([name, query], index) => {
     const target = new DataqueryBuilder()
-      .refId(String.fromCharCode('A'.charCodeAt(0) + index))
+      .refId(refId(index))
       .datasource(DATASOURCE)
       .expr(query)
       .legendFormat(form === 'buckets' ? '{{le}}' : name)

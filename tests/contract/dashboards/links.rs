@@ -1,10 +1,11 @@
-//! Checks the targets of links in dashboards and panels. A target is a dashboard, a runbook or the list of runbooks. Links to
-//! dashboards are paths within Grafana; links to runbooks begin with the variable for the base URL of runbooks.
+//! Checks the targets of links in dashboards and panels. A target is a dashboard, a runbook, the list of runbooks, or a query in Explore,
+//! which `explore` checks. Links to dashboards are paths within Grafana; links to runbooks begin with the variable for their base URL.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::explore::EXPLORE;
 use super::{finds, hold};
 use crate::files::{alerts, dashboards, items, texts_under};
 
@@ -26,7 +27,7 @@ fn links(dashboard: &Value) -> Vec<String> {
             // The list of runbooks, the runbook named in a cell of a table, or the runbook of an alert. The tests in `runbooks` check that
             // every alert has a runbook.
             Some(runbook) => ["", "${__value.raw}"].contains(&runbook) || alerts.contains(runbook),
-            None => url.starts_with("/d/") && after(&url, "/d/").is_some_and(|uid| uids.contains(uid)),
+            None => url.starts_with(EXPLORE) || url.starts_with("/d/") && after(&url, "/d/").is_some_and(|uid| uids.contains(uid)),
         };
         if !is_right {
             faults.push(format!("links to {url}"));
