@@ -3,6 +3,7 @@
 
 import { report } from './beacon/queue';
 import { networkProblem, readProblem, type Problem } from './problem';
+import { answered, newTrace, unanswered } from './trace';
 
 /** Timeout of a call in milliseconds, longer than the service's own request timeout. */
 const PATIENCE = 30_000;
@@ -22,24 +23,27 @@ export type Answer<T> = { readonly data: T; readonly problem?: undefined } | { r
 
 /** Sends a request. `T` is the documented type of the response body; an empty body is null. */
 export async function call<T>({ method, endpoint, path, body, headers }: Call): Promise<Answer<T>> {
-  const request: RequestInit = { method, headers: { accept: 'application/json', ...headers }, signal: AbortSignal.timeout(PATIENCE) };
+  const trace = newTrace();
+  const named = { accept: 'application/json', traceparent: trace.parent, ...headers };
+  const request: RequestInit = { method, headers: named, signal: AbortSignal.timeout(PATIENCE) };
   if (body !== undefined) {
     request.body = JSON.stringify(body);
-    request.headers = { ...request.headers, 'content-type': 'application/json' };
+    request.headers = { ...named, 'content-type': 'application/json' };
   }
   const response = await fetch(path, request).catch(() => null);
   report({ kind: 'api_call', endpoint, status: response?.status ?? 0 });
   if (!response) {
-    return { problem: networkProblem };
+    return { problem: networkProblem(unanswered(trace)) };
   }
+  const id = answered(trace, response);
   try {
     if (!response.ok) {
-      return { problem: await readProblem(response) };
+      return { problem: await readProblem(response, id) };
     }
     const text = await response.text();
     return { data: (text === '' ? null : JSON.parse(text)) as T };
   } catch {
-    return { problem: networkProblem };
+    return { problem: networkProblem(id) };
   }
 }
 

@@ -20,24 +20,26 @@ export interface Problem {
   readonly errors?: readonly FieldError[];
 }
 
-/** The problem of a request without a response. */
-export const networkProblem: Problem = {
+/** The problem of a request without a complete response. `id` is its identifier, if known. */
+export const networkProblem = (id: string | null): Problem => ({
   status: 0,
   code: 'network',
   title: 'No response from the service',
   detail: 'Check your connection and try again.',
-};
+  ...(id && { trace_id: id }),
+});
 
 /** Reads the problem from a response. If the problem has no detail, the header `Retry-After` provides one. Makes a problem from the status
- * if the body is not JSON. */
-export async function readProblem(response: Response): Promise<Problem> {
+ * and the identifier of the request if the body is not JSON. */
+export async function readProblem(response: Response, id: string | null): Promise<Problem> {
   const { status } = response;
   if (response.headers.get('content-type')?.includes('json')) {
     const problem = (await response.json()) as Problem;
     const after = response.headers.get('retry-after');
     return after && !problem.detail ? { ...problem, detail: `Try again in ${after} s.` } : problem;
   }
-  return { status, code: 'unknown', title: `The service responded with status ${status}`, detail: 'Try again in a moment.' };
+  const title = `The service responded with status ${status}`;
+  return { status, code: 'unknown', title, detail: 'Try again in a moment.', ...(id && { trace_id: id }) };
 }
 
 /** Whether the user must sign in, as opposed to lacking a right or entering a wrong password. */
@@ -65,7 +67,7 @@ export function showProblem(from: Element, problem: Problem, fields: readonly Fi
   if (problem.code === 'precondition_failed') {
     parts.push(makeButton('Reload', 'button-small', () => location.reload()));
   }
-  if (problem.status >= 500 && problem.trace_id) {
+  if ((problem.status === 0 || problem.status >= 500) && problem.trace_id) {
     parts.push(make('p', { class: 'small' }, 'Reference: ', make('code', {}, problem.trace_id)));
   }
   const place = placeFor(from);

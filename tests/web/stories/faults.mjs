@@ -36,6 +36,36 @@ export const faults = {
     await isStruck(false);
   },
 
+  'faults: an error names the identifier of its call, also without a response': async (bench) => {
+    const visitor = await bench.visitor({ forgives: [/status of 409/, /ERR_FAILED/] });
+    const { page, context } = visitor;
+    await signIn(visitor);
+    await page.goto('/studio');
+    const create = action(page, 'POST', '/api/projects');
+    await create.locator('[name=name]').fill('Unanswered');
+    // Stands for an edge that takes over the identifiers of pages, and then does not answer.
+    const ids = [];
+    let fails = (route) => route.abort();
+    await context.route('**/api/projects', (route) => {
+      ids.push(/^00-([0-9a-f]{32})-[0-9a-f]{16}-00$/.exec(route.request().headers()['traceparent'])[1]);
+      return fails(route, ids.at(-1));
+    });
+    const reference = create.locator('[data-problem] code');
+    await submit(create);
+    await create.getByText('No response from the service.').waitFor();
+    assert.equal(await reference.count(), 0, 'the service has taken over no identifier yet');
+
+    fails = (route, id) => route.fulfill({ status: 409, headers: { 'x-request-id': id }, body: 'refused' });
+    await submit(create);
+    await create.getByText('The service responded with status 409.').waitFor();
+
+    fails = (route) => route.abort();
+    await submit(create);
+    await create.getByText('No response from the service.').waitFor();
+    assert.equal(await reference.textContent(), ids[2]);
+    assert.equal(new Set(ids).size, 3, 'each call has an identifier of its own');
+  },
+
   'faults: a user who is not an admin gets 404 for the page': async (bench) => {
     const visitor = await bench.visitor({ forgives: [/status of 404/] });
     const { page } = visitor;
