@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use opentelemetry::context::{FutureExt, WithContext};
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState, Tracer};
+use opentelemetry::trace::{Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState, Tracer};
 use opentelemetry::{Context, KeyValue, SpanId, TraceId};
 
 use super::trace_context::{self, TraceContext, Traceparent};
@@ -30,8 +30,11 @@ impl Span {
     fn of_work(work: &TraceContext, name: impl Into<Cow<'static, str>>, kind: SpanKind, attributes: Vec<KeyValue>) -> Self {
         let Some(tracer) = traces::tracer() else { return Self::default() };
         let parent = work.parent.map(|parent| Context::new().with_remote_span_context(remote(parent))).unwrap_or_default();
-        let builder = tracer.span_builder(name).with_kind(kind).with_attributes(attributes);
-        let span = traces::with_identifiers(work, || builder.start_with_context(tracer, &parent));
+        let builder = tracer.span_builder("").with_kind(kind);
+        let mut span = traces::with_identifiers(work, || builder.start_with_context(tracer, &parent));
+        // Now, because the library copies what a span has when it begins.
+        span.update_name(name);
+        span.set_attributes(attributes);
         Self(Some(Context::new().with_span(span)))
     }
 
