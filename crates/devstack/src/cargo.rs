@@ -11,12 +11,12 @@ use crate::process::{capture, run, task};
 use crate::report::Outcome;
 use crate::{paths, web};
 
-/// Builds the application, its browser bundle and the platform simulator, with the committed query data, so that the build needs no
-/// database.
+/// Builds the application, its browser bundle, the platform simulator and the store of traces, with the committed query data, so that the
+/// build needs no database.
 pub fn build(release: bool, install: bool) -> Result<()> {
     web::bundle(install)?;
     let mut cargo = command();
-    cargo.args(["build", "--package", "vitrine", "--package", "provider-sim", "--bins"]);
+    cargo.args(["build", "--package", "vitrine", "--package", "provider-sim", "--package", "trace-store", "--bins"]);
     if release {
         cargo.arg("--release");
     }
@@ -24,7 +24,7 @@ pub fn build(release: bool, install: bool) -> Result<()> {
     Ok(())
 }
 
-/// The path of the built application; the simulator is beside it.
+/// The path of the built application; the other programs are beside it.
 #[must_use]
 pub fn binary(release: bool) -> PathBuf {
     let profile = if release { "release" } else { "debug" };
