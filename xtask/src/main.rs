@@ -49,6 +49,7 @@ verbs! {
         Down => down,
         Doctor => doctor,
         Stores => stores,
+        Trace => trace,
         Test => test,
         Ci => ci,
     }

@@ -11,6 +11,7 @@
 //! | [`speed`], [`yaml`] | shorter durations in the monitoring's configuration, removal of blocks from YAML |
 //! | [`cargo`], [`node`], [`web`], [`watch`] | builds: the application, Node.js projects, the browser bundle; changes of their sources |
 //! | [`http`], [`report`] | requests, and the printed result of a proof |
+//! | [`traces`] | a trace with its log lines, read from the stores of traces and logs, and printed as a tree |
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
@@ -32,6 +33,7 @@ pub mod speed;
 pub mod stack;
 pub mod stores;
 pub mod tools;
+pub mod traces;
 pub mod watch;
 pub mod web;
 pub mod yaml;

@@ -1,4 +1,7 @@
-//! Ports: compose's host names and ports, and the addresses of the same services on this machine. `stack` and `stores` start the programs.
+//! Ports: the addresses on this machine of the services that compose's files name. `ports/port` lists the services; `stack` and `stores`
+//! start the programs.
+
+mod port;
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -8,144 +11,16 @@ use crate::form::Form;
 use crate::listeners::holder;
 use crate::settings::Settings;
 
-/// A port of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Port {
-    /// The edge, plain HTTP.
-    Edge,
-    /// The edge, HTTPS.
-    EdgeTls,
-    /// Caddy's metrics.
-    CaddyMetrics,
-    /// Caddy's administration.
-    CaddyAdmin,
-    /// A replica, counted from 1.
-    Backend(u16),
-    /// Postgres, which only clients with a password may use.
-    Postgres,
-    /// Redis, also with a password.
-    Redis,
-    /// Prometheus' page and API.
-    Prometheus,
-    /// Alertmanager's page and API.
-    Alertmanager,
-    /// Grafana, if it is installed.
-    Grafana,
-    /// The page of the runbooks.
-    Runbooks,
-    /// Metrics of Postgres.
-    PostgresExporter,
-    /// Metrics of Redis.
-    RedisExporter,
-    /// Metrics of the machine.
-    NodeExporter,
-    /// Metrics of requests through the edge.
-    BlackboxExporter,
-    /// The mail sink's SMTP port.
-    MailSmtp,
-    /// The mail sink's page.
-    MailPage,
-    /// The simulated platforms.
-    ProviderSim,
-}
+pub use port::Port;
 
 /// The largest number of replicas that the monitoring's configuration lists.
 pub const MAX_REPLICAS: u16 = 3;
-
-impl Port {
-    /// All ports of a stack.
-    fn all(replicas: u16) -> Vec<Self> {
-        let mut all = vec![
-            Self::Edge,
-            Self::EdgeTls,
-            Self::CaddyMetrics,
-            Self::CaddyAdmin,
-            Self::Postgres,
-            Self::Redis,
-            Self::Prometheus,
-            Self::Alertmanager,
-            Self::Grafana,
-            Self::Runbooks,
-            Self::PostgresExporter,
-            Self::RedisExporter,
-            Self::NodeExporter,
-            Self::BlackboxExporter,
-            Self::MailSmtp,
-            Self::MailPage,
-            Self::ProviderSim,
-        ];
-        all.extend((1..=replicas).map(Self::Backend));
-        all
-    }
-
-    /// Host and port in compose's files.
-    fn in_compose(self) -> (String, u16) {
-        let (host, port) = match self {
-            Self::Edge => ("caddy", 8080),
-            Self::EdgeTls => ("caddy", 8443),
-            Self::CaddyMetrics => ("caddy", 2020),
-            Self::CaddyAdmin => ("caddy", 2019),
-            Self::Backend(number) => return (format!("backend-{number}"), 4000 + number),
-            Self::Postgres => ("postgres", 5432),
-            Self::Redis => ("redis", 6379),
-            Self::Prometheus => ("prometheus", 9090),
-            Self::Alertmanager => ("alertmanager", 9093),
-            Self::Grafana => ("grafana", 3000),
-            Self::Runbooks => ("runbooks", 3002),
-            Self::PostgresExporter => ("postgres-exporter", 9187),
-            Self::RedisExporter => ("redis-exporter", 9121),
-            Self::NodeExporter => ("node-exporter", 9100),
-            Self::BlackboxExporter => ("blackbox-exporter", 9115),
-            Self::MailSmtp => ("maildev", 1025),
-            Self::MailPage => ("maildev", 1080),
-            Self::ProviderSim => ("provider-sim", 4100),
-        };
-        (host.to_owned(), port)
-    }
-
-    /// `host:port` as in compose's files.
-    #[must_use]
-    pub fn name(self) -> String {
-        let (host, port) = self.in_compose();
-        format!("{host}:{port}")
-    }
-
-    /// The default port of `up`: the one that compose publishes, or else the one inside the container. Postgres, Redis and the exporters
-    /// get a number 10000 higher, so that they do not collide with Postgres, Redis and exporters that already run on the machine.
-    fn fixed(self) -> u16 {
-        let (_, port) = self.in_compose();
-        match self {
-            Self::Grafana => 3001,
-            Self::Postgres | Self::Redis | Self::PostgresExporter | Self::RedisExporter | Self::NodeExporter | Self::BlackboxExporter => {
-                10_000 + port
-            }
-            _ => port,
-        }
-    }
-
-    /// The variable that overrides the port. Compose and `up` read the same variable.
-    pub(crate) fn variable(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Edge => "EDGE_HTTP_PORT",
-            Self::EdgeTls => "EDGE_HTTPS_PORT",
-            Self::Prometheus => "PROMETHEUS_PORT",
-            Self::Alertmanager => "ALERTMANAGER_PORT",
-            Self::Grafana => "GRAFANA_PORT",
-            Self::Runbooks => "RUNBOOKS_PORT",
-            Self::MailPage => "MAIL_PORT",
-            Self::ProviderSim => "PROVIDER_SIM_PORT",
-            Self::Backend(1) => "BACKEND_1_PORT",
-            Self::Backend(2) => "BACKEND_2_PORT",
-            Self::Backend(3) => "BACKEND_3_PORT",
-            _ => return None,
-        })
-    }
-}
 
 /// The port of each service on this machine.
 pub struct Ports {
     table: Vec<(Port, u16)>,
     form: Form,
+    has_tracing: bool,
 }
 
 impl Ports {
@@ -153,7 +28,7 @@ impl Ports {
     #[must_use]
     pub fn fixed(replicas: u16) -> Self {
         let table = Port::all(replicas).into_iter().map(|port| (port, port.fixed())).collect();
-        Self { table, form: Form::default() }
+        Self { table, form: Form::default(), has_tracing: false }
     }
 
     /// The ports of `up`: those that the settings contain, else the defaults.
@@ -163,14 +38,14 @@ impl Ports {
             None => Ok(port.fixed()),
         };
         let table = Port::all(replicas).into_iter().map(|port| Ok((port, number(port)?))).collect::<Result<_>>()?;
-        Ok(Self { table, form: Form::default() })
+        Ok(Self { table, form: Form::default(), has_tracing: false })
     }
 
     /// Ports that are free now, for a stack beside that of `up`.
     pub fn any(replicas: u16) -> Result<Self> {
         let all = Port::all(replicas);
         let numbers = free(all.len())?;
-        Ok(Self { table: all.into_iter().zip(numbers).collect(), form: Form::default() })
+        Ok(Self { table: all.into_iter().zip(numbers).collect(), form: Form::default(), has_tracing: false })
     }
 
     /// The same ports without a service that does not run.
@@ -192,6 +67,18 @@ impl Ports {
     #[must_use]
     pub fn in_form(self, form: Form) -> Self {
         Self { form, ..self }
+    }
+
+    /// The same ports for a stack with traces: with a collector, and with stores of traces and logs.
+    #[must_use]
+    pub fn with_tracing(self) -> Self {
+        Self { has_tracing: true, ..self }
+    }
+
+    /// Whether the stack has traces.
+    #[must_use]
+    pub fn has_tracing(&self) -> bool {
+        self.has_tracing
     }
 
     /// The form of the stack.
@@ -223,12 +110,17 @@ impl Ports {
 
     /// The ports on which another program listens.
     pub(crate) fn taken(&self) -> Vec<(Port, u16)> {
-        self.table.iter().copied().filter(|(_, number)| !is_free(*number)).collect()
+        self.used().filter(|(_, number)| !is_free(*number)).collect()
     }
 
     /// The number of ports.
     pub(crate) fn count(&self) -> usize {
-        self.table.len()
+        self.used().count()
+    }
+
+    fn used(&self) -> impl Iterator<Item = (Port, u16)> {
+        let is_used = |port: &Port| self.has_tracing || !port.is_of_tracing();
+        self.table.iter().copied().filter(move |(port, _)| is_used(port))
     }
 
     /// Fails with the names of the ports on which another program listens, and of those programs.
@@ -418,7 +310,7 @@ mod tests {
     fn a_taken_port_is_named_with_its_service() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let number = listener.local_addr().unwrap().port();
-        let ports = Ports { table: vec![(Port::Prometheus, number)], form: Form::Demo };
+        let ports = Ports { table: vec![(Port::Prometheus, number)], form: Form::Demo, has_tracing: false };
         let error = ports.ensure_free().unwrap_err().to_string();
         assert!(error.contains(&format!("port {number} (Prometheus)")), "{error}");
         assert!(error.ends_with(&format!("(process {})", std::process::id())), "{error}");

@@ -1,6 +1,7 @@
 //! The whole stack as local processes: programs, arguments, start order and health checks. `ports` assigns the ports and `configuration`
 //! writes the configuration. `stack/scope` selects a part of the stack, `stack/edge` runs the edge, `stack/monitoring` the monitoring,
-//! `stack/controls` controls a running stack, `stack/table` lists its addresses, and `stack/demo` adds demo projects and traffic.
+//! `stack/tracing` the collector and the store of traces. `stack/controls` controls a running stack, `stack/table` lists its addresses, and
+//! `stack/demo` adds demo projects and traffic.
 
 mod controls;
 mod demo;
@@ -8,6 +9,7 @@ mod edge;
 mod monitoring;
 mod scope;
 mod table;
+mod tracing;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -31,6 +33,7 @@ use crate::tools::{GRAFANA, MAILDEV};
 pub use demo::Demo;
 pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
 pub use scope::{PROGRAMS, SLOT, Scope};
+pub use tracing::settings as tracing_settings;
 
 /// The environment variable that marks the processes of a stack with the stack's folder. Postgres and Redis do not have it.
 pub const MARK: &str = "VITRINE_STACK";
@@ -113,6 +116,9 @@ impl Stack {
         }
         if scope.has_service() {
             stack.start_platforms()?;
+            if stack.plan.ports.has_tracing() {
+                stack.start_tracing()?;
+            }
             stack.start_replicas()?;
         }
         if scope.has_edge() {
@@ -220,6 +226,9 @@ impl Stack {
         }
         if ports.form() == Form::Production {
             replica = replica.env("ENVIRONMENT", "production").env("METRICS_TOKEN_FILE", secrets.join(METRICS_TOKEN));
+        }
+        for (name, value) in self.tracing_of_replicas()? {
+            replica = replica.env(name, value);
         }
         for (name, value) in &self.plan.settings {
             replica = replica.env(name, value);

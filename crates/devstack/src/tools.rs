@@ -75,6 +75,14 @@ pub const PLAYWRIGHT: Tool =
 pub const AXE: Tool = Tool { name: "axe-core", folders: &[], at_least: None, source: Source::Library("axe-core@4.14.1") };
 /// Shows the dashboards. Optional in a stack, because Debian's own repositories do not have the package.
 pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
+/// The collector of traces and logs. This is the last version whose wheel runs with every Python and on Debian 12: later ones need either a
+/// newer C library or the shared library of one version of Python. The wheel has no script for its program.
+pub const ROTEL: Tool = Tool {
+    name: "rotel-agent",
+    folders: &["venv/lib/*/site-packages/rotel"],
+    at_least: Some(("--version", (0, 0))),
+    source: Source::Wheel("rotel==0.0.1a7"),
+};
 /// Runs environments in containers.
 pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io");
 /// Runs the tests.

@@ -5,7 +5,7 @@ use anyhow::Result;
 use devstack::doctor::{self, Section};
 use devstack::ports::MAX_REPLICAS;
 use devstack::stack::{PROGRAMS, fixed_ports};
-use devstack::tools::{GRAFANA, K6, MAKE, NODE, NPM, Tool};
+use devstack::tools::{GRAFANA, K6, MAKE, NODE, NPM, ROTEL, Tool};
 use proofs::suite;
 
 /// Say what this machine lacks for `up`, `test` and Docker, and which ports are taken.
@@ -22,7 +22,10 @@ pub fn run(_args: &Args) -> Result<bool> {
     test.dedup_by_key(|tool| tool.name);
     let install = "cargo xtask up --install";
     let programs = doctor::tools(&[&MAKE], "", true).into_iter().chain(doctor::tools(&up, install, true));
-    let optional = doctor::tools(&[&K6], install, false).into_iter().chain(doctor::tools(&[&GRAFANA], "https://grafana.com/docs/", false));
+    let optional = doctor::tools(&[&K6], install, false)
+        .into_iter()
+        .chain(doctor::tools(&[&ROTEL], "cargo xtask up --tracing --install", false))
+        .chain(doctor::tools(&[&GRAFANA], "https://grafana.com/docs/", false));
     let sections = [
         Section { title: "Rust", findings: doctor::rust() },
         Section { title: "Programs of the stack", findings: programs.chain([doctor::web_packages()]).collect() },

@@ -31,6 +31,7 @@ pub mod slo;
 pub mod sqlx;
 pub mod stores;
 pub mod test;
+pub mod trace;
 pub mod up;
 pub mod version_skew;
 pub mod web;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use devstack::background::is_background;
 use devstack::cargo;
 use devstack::engine::Engine;
@@ -11,8 +11,8 @@ use devstack::paths;
 use devstack::ports::MAX_REPLICAS;
 use devstack::process::{interrupted, pause};
 use devstack::settings::Settings;
-use devstack::stack::{Demo, Plan, Scope, Stack, fixed_ports};
-use devstack::tools::require;
+use devstack::stack::{Demo, Plan, Scope, Stack, fixed_ports, tracing_settings};
+use devstack::tools::{ROTEL, Tool, require};
 
 use crate::form::Choice;
 
@@ -54,6 +54,7 @@ impl From<Part> for Scope {
 /// Ctrl-C stops it. Its data is in `.stack/`. Without `--production`, the showcase gets demo projects, unless `DEMO_DATA=off`, and k6 sends
 /// about one request per second, unless `DEMO_TRAFFIC=off`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Args {
     /// Install missing tools.
     #[arg(long)]
@@ -73,16 +74,22 @@ pub struct Args {
     /// Where environments run.
     #[arg(long, value_enum, default_value_t = Environments::Sim)]
     environments: Environments,
+    /// Keep the traces of all requests with their log lines; `cargo xtask trace` prints them.
+    #[arg(long)]
+    tracing: bool,
     #[command(flatten)]
     form: Choice,
 }
 
 /// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
-    let demo = Demo::of(&Settings::of_checkout()?, args.form.form())?;
+    let checkout = Settings::of_checkout()?;
+    let demo = Demo::of(&checkout, args.form.form())?;
     let scope = args.only.map_or(Scope::Whole, Scope::from);
+    ensure!(scope.has_service() || !args.tracing, "--tracing is for a stack with replicas: leave out --only, or use --only service");
     if !is_background() {
-        require(scope.programs(), args.install)?;
+        let programs: Vec<&Tool> = scope.programs().iter().copied().chain(args.tracing.then_some(&ROTEL)).collect();
+        require(&programs, args.install)?;
         if args.install && scope.has_service() {
             require(demo.programs(), true)?;
         }
@@ -102,13 +109,20 @@ pub fn run(args: &Args) -> Result<bool> {
         }
     }
     let held = scope.slot().hold()?;
+    let ports = fixed_ports(args.replicas)?.in_form(args.form.form());
+    let (ports, tracing) = if args.tracing {
+        let settings = tracing_settings(&checkout, &ports);
+        (ports.with_tracing(), settings)
+    } else {
+        (ports, Vec::new())
+    };
     let plan = Plan {
         folder: paths::stack(),
-        ports: fixed_ports(args.replicas)?.in_form(args.form.form()),
+        ports,
         replicas: args.replicas,
         binary: cargo::binary(args.release),
         engine,
-        settings: demo.settings(),
+        settings: demo.settings().into_iter().chain(tracing).collect(),
     };
     let mut stack = Stack::start_only(plan, scope)?;
     let mut table = stack.table()?;

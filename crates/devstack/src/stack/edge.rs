@@ -90,6 +90,7 @@ impl Stack {
             ("CADDY_ADMIN", ports.address(Port::CaddyAdmin)?),
             ("UPSTREAMS", upstreams.join(" ")),
         ];
-        Ok(variables.into_iter().chain(ports.form().site().map(|site| ("SITE_ADDRESS", site.to_owned()))).collect())
+        let site = ports.form().site().map(|site| ("SITE_ADDRESS", site.to_owned()));
+        Ok(variables.into_iter().chain(site).chain(self.tracing_of_edge()?).collect())
     }
 }

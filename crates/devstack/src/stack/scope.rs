@@ -105,7 +105,7 @@ impl Scope {
         match port {
             Port::Postgres | Port::Redis => self.has_stores(),
             Port::Edge | Port::EdgeTls | Port::CaddyMetrics | Port::CaddyAdmin => self.has_edge(),
-            Port::Backend(_) | Port::ProviderSim => self.has_service(),
+            Port::Backend(_) | Port::ProviderSim | Port::Collector | Port::CollectorGrpc | Port::Tempo | Port::Loki => self.has_service(),
             Port::Prometheus
             | Port::Alertmanager
             | Port::Grafana

@@ -49,6 +49,9 @@ impl Stack {
             |engine| format!("Docker Engine {}, containers {}-*", engine.version, engine::namespace(&self.plan.folder)),
         );
         rows.push(("Environments", environments));
+        if ports.has_tracing() {
+            rows.push(("Traces", format!("{}  (cargo xtask trace slowest)", ports.url(Port::Tempo)?)));
+        }
         Ok(())
     }
 

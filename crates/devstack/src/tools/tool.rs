@@ -15,7 +15,8 @@ use crate::process::{capture, task};
 pub struct Tool {
     /// The name of the executable or of the library.
     pub name: &'static str,
-    /// Folders to search after PATH and `.tools/`. A `*` stands for one folder name, `~` for the home folder.
+    /// Folders to search after PATH and `.tools/`. A `*` stands for one folder name, `~` for the home folder; a relative folder is in
+    /// `.tools/`.
     pub(super) folders: &'static [&'static str],
     /// The argument that prints the program's version, and the oldest acceptable version.
     pub(super) at_least: Option<(&'static str, Version)>,
@@ -160,7 +161,7 @@ pub fn is_executable(path: &Path) -> bool {
 /// The folders that match a pattern; for a `*` the highest numbers come first.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let home = env::var("HOME").unwrap_or_default();
-    let pattern = pattern.replace('~', &home);
+    let pattern = paths::tools().join(pattern.replace('~', &home)).display().to_string();
     let Some((parent, rest)) = pattern.split_once("/*/") else {
         return vec![pattern.into()];
     };
