@@ -65,6 +65,7 @@ verbs! {
         Browser => browser,
         Canary => canary,
         Cardinality => cardinality,
+        Correlate => correlate,
         Doctest => doctest,
         Drill => drill,
         Exposure => exposure,

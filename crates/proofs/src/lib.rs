@@ -7,6 +7,7 @@
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
 //! | [`exposure`], [`canary`] | no internal service is public, no operator sees a secret |
+//! | [`correlate`] | from a slow panel to the log line, the trace, the statement, the job and its event; sampling and loss of traces |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, delivery to receivers |
 //! | [`health_matrix`] | reports of probes, edge and monitoring under each fault, and the time to recover |
 //! | [`reconcile`] | metrics count exactly what clients count |
@@ -23,6 +24,7 @@ pub mod browser;
 mod browsing;
 pub mod canary;
 pub mod cardinality;
+pub mod correlate;
 pub mod doctest;
 pub mod drill;
 pub mod exposure;

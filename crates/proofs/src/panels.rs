@@ -9,7 +9,7 @@ mod baseline;
 mod causes;
 pub mod first_rows;
 mod proof;
-mod query;
+pub(crate) mod query;
 mod shown;
 mod typescript;
 

@@ -302,7 +302,32 @@ async function talked({ pings, changes, limit }) {
   return { missing, connections: total('connections'), refused: total('refused'), sent, received };
 }
 
-const commands = { attack, storm, talk, talked, connect, round, idle, read, readUpTo, returned };
+let listeners = [];
+/** Connects a client to each replica. Each subscribes to the project and keeps the status events of its environments. */
+async function listen({ urls, token, project }) {
+  listeners = urls.map((url) => {
+    const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, ...PACES.hasty });
+    const listener = { socket, heard: [] };
+    retry(socket);
+    socket.on('env:status', (event) => listener.heard.push(event));
+    socket.on('connect', async () => {
+      const answer = await ask(socket, 'project:subscribe', { project_id: project });
+      listener.subscribed = !answer.error;
+    });
+    return listener;
+  });
+  const missing = await until('clients that failed to subscribe', 10_000, () => listeners.every(({ subscribed }) => subscribed));
+  return { missing };
+}
+
+/** Waits until every listener has received this status of an environment; returns how often each received it. */
+async function heard({ environment, status, limit }) {
+  const of = ({ heard }) => heard.filter((event) => event.environment_id === environment && event.status === status).length;
+  const missing = await until('clients that received no event', limit, () => listeners.every(of));
+  return { missing, receipts: listeners.map(of) };
+}
+
+const commands = { attack, heard, listen, storm, talk, talked, connect, round, idle, read, readUpTo, returned };
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line);
   const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));

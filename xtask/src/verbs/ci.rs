@@ -13,7 +13,8 @@ use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
 use proofs::health_matrix::{self, Extent};
 use proofs::{
-    canary, cardinality, doctest, drill, fanout, footprint, interface, pictures, prose, reconcile, roll, smoke, suite, version_skew,
+    canary, cardinality, correlate, doctest, drill, fanout, footprint, interface, pictures, prose, reconcile, roll, smoke, suite,
+    version_skew,
 };
 use rustix::process::Signal;
 
@@ -41,6 +42,7 @@ pub fn run(args: &Args) -> Result<bool> {
         .chain(smoke::PROGRAMS)
         .chain(drill::proof::programs())
         .chain(interface::PROGRAMS)
+        .chain(correlate::programs())
         .chain(prose::PROGRAMS)
         .chain(doctest::programs())
         .chain([&DENY])
@@ -88,6 +90,7 @@ pub fn run(args: &Args) -> Result<bool> {
     interface::add(&mut report, &interface::Options::SHORT)?;
     cardinality::attack(&mut report, cardinality::SHORT)?;
     canary::with_exposure(&mut report)?;
+    correlate::add(&mut report)?;
     drill::proof::add(&mut report, &Selection::Short, 30, Form::Demo)?;
     reconcile::add(&mut report, if args.full { MAX_REPLICAS } else { 1 })?;
     footprint::add(&mut report, &footprint::Options::short())?;

@@ -5,6 +5,7 @@ pub mod canary;
 pub mod cardinality;
 pub mod catalogue;
 pub mod ci;
+pub mod correlate;
 pub mod dashboards;
 pub mod dev;
 pub mod doctest;

@@ -60,15 +60,13 @@ impl TestStack {
 
     /// As [`Self::start`], with more settings of the replicas.
     pub fn start_with(folder: PathBuf, speed: u32, form: Form, more: &[(&str, &str)]) -> Result<Self> {
+        Self::start_on(folder, speed, Ports::any(MAX_REPLICAS)?.in_form(form), more)
+    }
+
+    /// As [`Self::start_with`], on these ports, which also say whether the stack has tracing.
+    pub fn start_on(folder: PathBuf, speed: u32, ports: Ports, more: &[(&str, &str)]) -> Result<Self> {
         let settings = SETTINGS.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let plan = Plan {
-            folder: folder.clone(),
-            ports: Ports::any(MAX_REPLICAS)?.in_form(form),
-            replicas: MAX_REPLICAS,
-            binary: cargo::binary(false),
-            engine: None,
-            settings,
-        };
+        let plan = Plan { folder: folder.clone(), ports, replicas: MAX_REPLICAS, binary: cargo::binary(false), engine: None, settings };
         let stack = Stack::start_at(plan, speed)?;
         let email = "on-call@example.org";
         let admin = sign_up(&stack.edge()?, email)?;
@@ -207,7 +205,7 @@ impl Fault {
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn uuid() -> Result<String> {
+pub fn uuid() -> Result<String> {
     let hex = paths::random_password()?;
     Ok(format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]))
 }
