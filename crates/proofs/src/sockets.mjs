@@ -327,7 +327,13 @@ async function heard({ environment, status, limit }) {
   return { missing, receipts: listeners.map(of) };
 }
 
-const commands = { attack, heard, listen, storm, talk, talked, connect, round, idle, read, readUpTo, returned };
+/** Disconnects the listeners. */
+async function leave() {
+  for (const { socket } of listeners) socket.disconnect();
+  return {};
+}
+
+const commands = { attack, heard, leave, listen, storm, talk, talked, connect, round, idle, read, readUpTo, returned };
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line);
   const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));
