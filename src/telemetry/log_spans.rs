@@ -16,7 +16,7 @@ pub fn request(method: &'static str, route: Option<&str>) -> Span {
 #[must_use]
 pub fn job(id: i64, kind: JobKind, attempt: i32, cause: Option<Traceparent>) -> Span {
     let enqueued_by = cause.map(|cause| tracing::field::display(cause.trace));
-    span!(Level::INFO, "job", id, kind = kind.name(), attempt, enqueued_by)
+    span!(Level::INFO, "job", job_id = id, kind = kind.name(), attempt, enqueued_by)
 }
 
 /// An event of a Socket.IO client.

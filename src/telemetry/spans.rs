@@ -142,7 +142,8 @@ pub fn request(work: &TraceContext, method: &'static str, route: Option<&str>) -
 /// An attempt at a job, linked to the work that enqueued it.
 #[must_use]
 pub fn job(work: &TraceContext, id: i64, kind: JobKind, attempt: i32, cause: Option<Traceparent>) -> Span {
-    let mut attributes = vec![KeyValue::new("id", id), KeyValue::new("kind", kind.name()), KeyValue::new("attempt", i64::from(attempt))];
+    let mut attributes =
+        vec![KeyValue::new("job_id", id), KeyValue::new("kind", kind.name()), KeyValue::new("attempt", i64::from(attempt))];
     attributes.extend(cause.map(|cause| KeyValue::new("enqueued_by", cause.trace.to_string())));
     let span = Span::of_work(work, format!("job {}", kind.name()), SpanKind::Consumer, attributes);
     if let Some(cause) = cause {

@@ -58,7 +58,7 @@ async fn every_attribute_of_exported_spans_has_a_value_of_its_domain() {
         "error.type",
         "event",
         "http.route",
-        "id",
+        "job_id",
         "kind",
         "url.path",
         "user",

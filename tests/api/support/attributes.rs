@@ -38,7 +38,7 @@ pub fn attributes() -> Vec<(&'static str, Domain)> {
         ("http.request.method", one_of(METHODS.into_iter().chain(["_OTHER", "CONNECT", "TRACE"]))),
         ("http.response.status_code", Number),
         ("http.route", OneOf(router::templates(&router::with_faults(router::routes(), true)))),
-        ("id", Number),
+        ("job_id", Number),
         ("kind", of::<JobKind>(0)),
         ("server.address", Host),
         ("url.path", Path),
