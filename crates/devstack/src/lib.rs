@@ -21,6 +21,7 @@ pub mod configuration;
 pub mod doctor;
 pub mod engine;
 pub mod form;
+mod hexadecimal;
 pub mod http;
 pub mod listeners;
 pub mod node;

@@ -12,6 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
+use crate::hexadecimal::hexadecimal;
+
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     // Cargo sets the variable for `cargo xtask`; the built-in value serves a directly started binary.
@@ -76,12 +78,7 @@ pub fn write_secret(path: &Path, text: &str) -> Result<()> {
 
 /// A password of 128 random bits, in characters that need no escaping in a URL.
 pub fn random_password() -> Result<String> {
-    use std::fmt::Write as _;
-    Ok(random::<16>()?.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hexadecimal(&random::<16>()?))
 }
 
 /// A key of 256 random bits in Base64, the application's format for keys.

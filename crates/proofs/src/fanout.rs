@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use devstack::cargo;
-use devstack::http::{get, send};
+use devstack::http::send;
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Ports};
 use devstack::process::wait_until;
@@ -18,6 +18,7 @@ use devstack::stack::{Plan, Stack};
 use devstack::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, Tool};
 use serde_json::{Value, json};
 
+use crate::scrape;
 use crate::sockets::Sockets;
 use crate::users::{create_project, sign_up};
 
@@ -113,7 +114,7 @@ impl Subscribers {
     }
 
     fn sum(&self, replica: u16, metric: &str) -> Result<f64> {
-        sum(&self.stack.backend(replica)?, metric)
+        scrape::sum(&self.stack.backend(replica)?, metric, "")
     }
 
     fn wait_for_redis(&mut self) -> Result<()> {
@@ -182,13 +183,13 @@ pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<
         let edge = stack.edge()?;
         let token = sign_up(&edge, "owner@example.org")?;
         let replica = stack.backend(1)?;
-        let before = sum(&replica, "process_resident_memory_bytes")?;
+        let before = scrape::sum(&replica, "process_resident_memory_bytes", "")?;
         let mut sockets = Sockets::start()?;
         let answer = sockets.ask(&json!({ "command": "idle", "url": replica, "token": token, "clients": clients }))?;
         ensure!(answer["connected"] == clients, "some clients failed to connect: {answer}");
-        let counted = || Ok((sum(&replica, "websocket_connections_active")? - f64::from(clients)).abs() < 0.5);
+        let counted = || Ok((scrape::sum(&replica, "websocket_connections_active", "")? - f64::from(clients)).abs() < 0.5);
         wait_until("the replica counts every client", EVENT_LIMIT, counted)?;
-        let after = sum(&replica, "process_resident_memory_bytes")?;
+        let after = scrape::sum(&replica, "process_resident_memory_bytes", "")?;
         let each = (after - before) / f64::from(clients) / 1024.0;
         let note = format!("{:.0} MiB before, {:.0} MiB after: {each:.1} KiB per client", before / MIB, after / MIB);
         Ok(Outcome::passed().with_note(note))
@@ -208,13 +209,6 @@ fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<
         settings: settings.to_vec(),
     };
     Stack::start_service(plan)
-}
-
-/// The sum of a metric's series on a replica.
-fn sum(replica: &str, metric: &str) -> Result<f64> {
-    let text = get(&format!("{replica}/metrics"))?.body;
-    let series = text.lines().filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with([' ', '{'])));
-    Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
 /// Registers an account, adds it to the project as a member, and returns its token.

@@ -14,7 +14,7 @@
 //! | [`load`], [`peers`] | load with k6, a comparison with other services |
 //! | [`growth`], [`footprint`] | cost at growing amounts of work, CPU and memory of each process |
 //!
-//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`. `machine` reads statistics of the kernel, and
+//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`, `scrape`. `machine` reads statistics of the kernel, and
 //! `processes` lists the processes of a stack.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
@@ -46,6 +46,7 @@ mod prometheus;
 pub mod prose;
 pub mod reconcile;
 pub mod roll;
+mod scrape;
 pub mod smoke;
 mod sockets;
 pub mod suite;

@@ -1,13 +1,15 @@
 //! Spans and log lines, read from the JSON of Tempo and Loki.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+
+use crate::hexadecimal::hexadecimal;
 
 /// The labels of a line in Loki that describe its span begin so.
 const OF_SPAN: &str = "span_";
@@ -181,12 +183,7 @@ fn identifier(value: &Value, digits: usize) -> Option<String> {
     if text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Some(text.to_ascii_lowercase());
     }
-    let bytes = STANDARD.decode(text).ok()?;
-    Some(bytes.iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    }))
+    STANDARD.decode(text).ok().map(|bytes| hexadecimal(&bytes))
 }
 
 fn attributes(value: &Value) -> BTreeMap<String, String> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use devstack::http::{Answer, get, send};
+use devstack::http::{Answer, send};
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Port, Ports};
 use devstack::process::{capture_ok, own_program, task, wait_until};
@@ -12,6 +12,7 @@ use devstack::traces::{Store, Story, TraceId};
 use serde_json::{Value, json};
 
 use crate::drill::test_stack::TestStack;
+use crate::scrape;
 use crate::sockets::Sockets;
 use crate::users::{create_project, sign_up};
 
@@ -102,14 +103,7 @@ impl Stage {
 
     /// The sum of a metric's series with this label, over all replicas.
     pub fn sum(&self, metric: &str, label: &str) -> Result<f64> {
-        let mut sum = 0.0;
-        for number in 1..=MAX_REPLICAS {
-            let text = get(&format!("{}/metrics", self.test.stack.backend(number)?))?.body;
-            let is_wanted =
-                |line: &&str| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with(['{', ' ']) && rest.contains(label));
-            sum += text.lines().filter(is_wanted).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>();
-        }
-        Ok(sum)
+        (1..=MAX_REPLICAS).map(|number| scrape::sum(&self.test.stack.backend(number)?, metric, label)).sum()
     }
 }
 
