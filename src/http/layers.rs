@@ -64,7 +64,8 @@ where
             log_span = log_spans::request(method, template);
             access = Some(access_log.begin(method, route.cloned(), id));
         }
-        let traced = Traced::of(&request, &span);
+        let inside = span.inside();
+        let traced = Traced::of(&request, span);
         let (request, unread) = UnreadBody::of(request);
         // `enter` is necessary besides `scope`: an inner layer may reject the request before it returns a future.
         let answer = context.enter(|| match host::check(&request) {
@@ -81,7 +82,7 @@ where
             response
         });
         let replica = replica.clone();
-        context.scope(span.around(answer.instrument(log_span))).and_then(async move |mut response| {
+        context.scope(inside.around(answer.instrument(log_span))).and_then(async move |mut response| {
             unread.discard().await;
             let headers = response.headers_mut();
             headers.insert(&REQUEST_ID, header_of(id));
@@ -117,9 +118,9 @@ struct Traced {
 }
 
 impl Traced {
-    fn of(request: &Request, span: &Span) -> Option<Self> {
+    fn of(request: &Request, span: Span) -> Option<Self> {
         let route = request.extensions().get::<MatchedPath>();
-        (!span.is_none()).then(|| Self { span: span.clone(), route: route.cloned(), uri: request.uri().clone() })
+        (!span.is_none()).then(|| Self { span, route: route.cloned(), uri: request.uri().clone() })
     }
 
     fn answered(self, status: StatusCode) {

@@ -14,7 +14,7 @@ use super::worker::Inner;
 use super::{Failure, Job, MAX_ATTEMPTS, Workers, store};
 use crate::db::StoreError;
 use crate::metrics::labels::JobOutcome;
-use crate::telemetry::spans::Span;
+use crate::telemetry::spans;
 
 /// Maximum length of a stored reason, in characters.
 const MAX_REASON: usize = 500;
@@ -46,7 +46,7 @@ impl Workers {
         drop(timer);
         metrics.jobs.increment((job.kind, outcome));
         if matches!(outcome, JobOutcome::Retry | JobOutcome::Dead) {
-            Span::current().failed(outcome.name());
+            spans::work_failed(outcome.name());
         }
     }
 

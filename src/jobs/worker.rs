@@ -120,13 +120,14 @@ impl Workers {
             let attempt = TraceContext::root();
             let span = spans::job(&attempt, job.id, job.kind, job.attempt, job.cause);
             let log_span = log_spans::job(job.id, job.kind, job.attempt, job.cause);
+            let inside = span.inside();
             let work = async move {
                 workers.attempt(&job, requested_at).await;
-                drop(slot);
+                drop((span, slot));
                 // Another job may be waiting for this slot, or a later job of the same lane may be waiting for this job to end.
                 queue.wake();
             };
-            running.spawn(attempt.scope(span.around(work.instrument(log_span))));
+            running.spawn(attempt.scope(inside.around(work.instrument(log_span))));
         }
         Ok(())
     }

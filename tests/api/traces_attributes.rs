@@ -10,9 +10,9 @@ use crate::support::collector::Collector;
 use crate::support::observed::Observed;
 use crate::support::{Ask, RawSocket, eventually, when};
 
-const SPANS: &str = include_str!("../../src/telemetry/spans.rs");
+const SPANS: &str = concat!(include_str!("../../src/telemetry/spans.rs"), include_str!("../../src/telemetry/traces/subjects.rs"));
 
-/// The names of all attributes that `spans.rs` can write.
+/// The names of all attributes that spans can have.
 fn written() -> BTreeSet<String> {
     SPANS.split("KeyValue::new(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }

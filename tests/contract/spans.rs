@@ -1,4 +1,4 @@
-//! The attributes and names of the service's spans, read from the code that writes them (`src/telemetry/spans.rs`), and those that a query
+//! The attributes and names of the service's spans, read from the code that writes them (`src/telemetry/`), and those that a query
 //! of traces uses.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ pub struct Spans {
 
 impl Spans {
     pub fn read() -> Self {
-        let code = text("src/telemetry/spans.rs");
+        let code = text("src/telemetry/spans.rs") + &text("src/telemetry/traces/subjects.rs");
         let of = |pattern: &str| {
             let pattern = Regex::new(pattern).unwrap();
             pattern.captures_iter(&code).map(|found| found[1].to_owned()).collect::<BTreeSet<_>>()

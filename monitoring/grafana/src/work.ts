@@ -1,5 +1,5 @@
 // The work that a query measures: how to find its traces in Tempo (TraceQL) and its log lines in Loki (LogQL). Names and attributes of spans
-// are those of src/telemetry/spans.rs.
+// are those of src/telemetry/traces/subjects.rs.
 
 export interface Work {
   /** What links to it are called. */

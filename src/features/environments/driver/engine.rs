@@ -174,7 +174,6 @@ impl Engine {
         call: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, DriverError> {
         let span = spans::driver_call(self.name(), operation);
-        let mut record = CallRecord { engine: self, operation, start: Instant::now(), ending: Ending::Failure, span: span.clone() };
         let call = async {
             match self.0.faults.driver(operation) {
                 Some(CallFault::Fails) => return Err(DriverError::Failed("injected fault".to_owned())),
@@ -183,7 +182,9 @@ impl Engine {
             }
             call.await
         };
-        let result = tokio::time::timeout(timeout, span.around(call)).await.unwrap_or(Err(DriverError::Timeout));
+        let call = span.around(call);
+        let mut record = CallRecord { engine: self, operation, start: Instant::now(), ending: Ending::Failure, span };
+        let result = tokio::time::timeout(timeout, call).await.unwrap_or(Err(DriverError::Timeout));
         match &result {
             Ok(_) => record.ending = Ending::Success,
             Err(error) => tracing::info!(operation = operation.name(), error = error as &dyn std::error::Error, "driver call failed"),
