@@ -91,3 +91,22 @@ fn collect_texts(value: &Value, key: &str, found: &mut Vec<String>) {
         _ => {}
     }
 }
+
+/// A value of docker-compose.yml when no variable is set: `${A:-b${C-d}}` becomes `bd`.
+pub fn by_default(text: &str) -> String {
+    let mut text = text.to_owned();
+    while let Some(start) = text.rfind("${") {
+        let end = start + text[start..].find('}').unwrap();
+        // The name of a variable has no hyphen.
+        let default = text[start + 2..end].split_once('-').unwrap().1.to_owned();
+        text.replace_range(start..=end, &default);
+    }
+    text
+}
+
+#[test]
+fn nested_defaults_are_resolved() {
+    assert_eq!(by_default("${A:-http://localhost:${B:-3002}}/x"), "http://localhost:3002/x");
+    assert_eq!(by_default("${A-b-c}${D:-}"), "b-c");
+    assert_eq!(by_default("plain"), "plain");
+}

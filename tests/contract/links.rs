@@ -8,23 +8,12 @@ use clap::{Parser, ValueEnum};
 use serde_json::Value;
 use vitrine::config::{Cli, Tool};
 
-use crate::files::{dashboard_files, files, items, root, stem, text, yaml};
+use crate::files::{by_default, dashboard_files, files, items, root, stem, text, yaml};
 
 const PAGE: &str = "monitoring/runbooks/site/page.html";
 
 fn compose() -> Value {
     yaml(&root().join("docker-compose.yml"))
-}
-
-/// A value of docker-compose.yml when no variable is set: `${A:-b${C:-d}}` becomes `bd`.
-fn by_default(text: &str) -> String {
-    let mut text = text.to_owned();
-    while let Some(start) = text.rfind("${") {
-        let end = start + text[start..].find('}').unwrap();
-        let default = text[start + 2..end].split_once(":-").unwrap().1.to_owned();
-        text.replace_range(start..=end, &default);
-    }
-    text
 }
 
 /// The local URLs that the page of the runbooks replaces, each with the variable that contains its replacement.
@@ -162,10 +151,4 @@ fn health_and_metrics_of_each_replica_are_published_at_the_port_on_which_it_list
         assert_eq!(replica["ports"], serde_json::json!([format!("127.0.0.1:${{BACKEND_{number}_PORT:-{port}}}:{port}")]));
         assert!(example.contains(&format!("\n#BACKEND_{number}_PORT={port}\n")), ".env.example must have BACKEND_{number}_PORT={port}");
     }
-}
-
-#[test]
-fn nested_defaults_are_resolved() {
-    assert_eq!(by_default("${A:-http://localhost:${B:-3002}}/x"), "http://localhost:3002/x");
-    assert_eq!(by_default("plain"), "plain");
 }

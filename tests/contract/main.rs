@@ -16,6 +16,7 @@ mod files;
 mod foreign_names;
 mod inhibitions;
 mod interface;
+mod kubernetes;
 mod limits;
 mod links;
 mod metrics;

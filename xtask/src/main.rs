@@ -56,6 +56,7 @@ verbs! {
     "Generators": {
         Catalogue => catalogue,
         Dashboards => dashboards,
+        Deploy => deploy,
         Pictures => pictures,
         Slo => slo,
         Sqlx => sqlx,

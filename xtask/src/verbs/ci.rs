@@ -13,7 +13,7 @@ use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
 use proofs::health_matrix::{self, Extent};
 use proofs::{
-    canary, cardinality, correlate, doctest, drill, fanout, footprint, interface, pictures, prose, reconcile, roll, smoke, suite,
+    canary, cardinality, correlate, deploy, doctest, drill, fanout, footprint, interface, pictures, prose, reconcile, roll, smoke, suite,
     version_skew,
 };
 use rustix::process::Signal;
@@ -45,6 +45,7 @@ pub fn run(args: &Args) -> Result<bool> {
         .chain(correlate::programs())
         .chain(prose::PROGRAMS)
         .chain(doctest::programs())
+        .chain(deploy::programs())
         .chain([&DENY])
         .collect();
     if args.production {
@@ -82,6 +83,7 @@ pub fn run(args: &Args) -> Result<bool> {
     slo::check(&mut report)?;
     dashboards::check(&mut report, args.install)?;
     pictures::check(&mut report)?;
+    deploy::add(&mut report)?;
     doctest::check(&mut report, &crate::command_line())?;
     smoke::all(&mut report)?;
     roll::add(&mut report, Signal::TERM, Form::Demo)?;

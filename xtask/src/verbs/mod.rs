@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod ci;
 pub mod correlate;
 pub mod dashboards;
+pub mod deploy;
 pub mod dev;
 pub mod doctest;
 pub mod doctor;
