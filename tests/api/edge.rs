@@ -1,5 +1,8 @@
 //! The edge: incomplete and oversized request bodies, refusals, HEAD, the `Host` header, response headers, and the count of requests.
 //! See `sockets_edge` for sockets, `edge_replicas` for frozen replicas and the time limit for responses, and `edge_tracing` for traces.
+//! The edge: incomplete and oversized request bodies, refusals, HEAD, the `Host` header, response headers, the count of requests, and the
+//! load balancers that it trusts.
+//! See `sockets_edge` for sockets, and `edge_replicas` for frozen replicas and the time limit for responses.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,6 +13,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::routes::misbehaving;
+use crate::support::users::PASSWORD;
 use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, own_loopback, when};
 
 /// The largest accepted body in bytes.
@@ -263,6 +267,23 @@ async fn a_request_without_exactly_one_host_is_refused() {
         raw.send(format!("GET /health HTTP/1.1\r\n{hosts}\r\n")).await;
         assert!(raw.rest().await.starts_with(b"HTTP/1.1 400 "), "{hosts}");
     }
+}
+
+#[tokio::test]
+async fn only_a_trusted_load_balancer_can_name_the_client() {
+    let replica = TestApp::with(&["--registrations-per-minute=1"]).await;
+    let register = async |edge: &Edge, address: &str, name: &str| {
+        let body = json!({ "email": format!("{name}@example.com"), "password": PASSWORD, "display_name": "Somebody" });
+        edge.request(Method::POST, "/api/auth/register").header("x-forwarded-for", address).json(&body).answer().await.status
+    };
+    let Some(trusting) = Edge::with(&[replica.address], &[("EDGE_TRUSTED_PROXIES", "127.0.0.0/8")]).await else { return };
+    assert_eq!(register(&trusting, "203.0.113.1", "first").await, 201);
+    // A client may claim an address; the load balancer appends the real one.
+    assert_eq!(register(&trusting, "198.51.100.9, 203.0.113.1", "second").await, 429);
+    assert_eq!(register(&trusting, "203.0.113.2", "third").await, 201);
+    let Some(edge) = Edge::before(&[replica.address]).await else { return };
+    assert_eq!(register(&edge, "203.0.113.3", "fourth").await, 201);
+    assert_eq!(register(&edge, "203.0.113.4", "fifth").await, 429);
 }
 
 /// Monitoring selects two handlers of the edge (`monitoring/prometheus/rules/infra.yml`), which together count each request exactly once.
