@@ -38,7 +38,7 @@ pub struct Config {
     /// Address and port to listen on; port 0 selects a free port
     #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4001")]
     pub listen_address: SocketAddr,
-    /// Name of this replica, sent in the `x-served-by` header
+    /// Name of this replica, sent in the `x-served-by` header; `@hostname` for the name of the machine
     #[arg(long, env = "REPLICA", value_name = "REPLICA", default_value = "backend-1")]
     pub replica: String,
     /// URL under which browsers reach the service; https makes cookies Secure

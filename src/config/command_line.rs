@@ -12,6 +12,8 @@ use super::Config;
 
 /// Variables that `<NAME>_FILE` can provide.
 const SECRETS: [&str; 5] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "SMTP_URL", "TOKEN_KEYS"];
+/// The value of `REPLICA` that stands for the name of the machine, for orchestrators that start all replicas with the same variables.
+const NAME_OF_MACHINE: &str = "@hostname";
 
 /// The command line of `vitrine`.
 #[derive(Parser, Debug)]
@@ -75,7 +77,11 @@ impl Cli {
             }
         }
         let command: Command = Self::command().mut_args(without_empty_variable);
-        let cli = Self::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
+        let mut cli = Self::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
+        if cli.config.replica == NAME_OF_MACHINE {
+            cli.config.replica =
+                name_of_machine().map_err(|error| Self::error(&format!("REPLICA must be a name: the machine has none: {error}")))?;
+        }
         if cli.verb != Verb::GrantAdmin && cli.email.is_some() {
             return Err(Self::error("only grant-admin takes an e-mail address"));
         }
@@ -86,6 +92,12 @@ impl Cli {
     fn error(message: &str) -> clap::Error {
         Self::command().error(clap::error::ErrorKind::ValueValidation, message)
     }
+}
+
+/// The name of the machine without its domain.
+fn name_of_machine() -> std::io::Result<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+    Ok(name.trim().split('.').next().unwrap_or_default().to_owned())
 }
 
 fn without_empty_variable(arg: Arg) -> Arg {

@@ -228,6 +228,17 @@ async fn migrate_brings_the_schema_up_to_date_and_ends() {
 }
 
 #[tokio::test]
+async fn a_replica_can_have_the_name_of_its_machine() {
+    let stores = Stores::new().await;
+    let program = Program::serve(&stores, &[("REPLICA", "@hostname")]).await;
+    let mut raw = Raw::connect(program.address).await;
+    raw.send("GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let name = machine.trim().split('.').next().unwrap();
+    assert_eq!(raw.answer().await.expect(200).json()["replica"], name);
+}
+
+#[tokio::test]
 async fn sigterm_loses_no_request_and_ends_with_success() {
     let stores = Stores::new().await;
     let mut program = Program::serve(&stores, &[("DRAIN_DELAY", "500ms"), ("DRAIN_TIMEOUT", "15s"), ("REPLICA", "backend-3")]).await;
