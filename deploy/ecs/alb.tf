@@ -1,5 +1,5 @@
 # The load balancer ends TLS, spreads clients over the replicas, and keeps a browser on its replica. Everything else that the edge does
-# (limits, internal routes, headers, the request id) stays with Caddy, which runs beside each replica: docs/adr/0027-ecs.md.
+# (limits, internal routes, headers, the request id) stays with Caddy, which runs beside each replica: docs/adr/0028-ecs.md.
 resource "aws_lb" "main" {
   #checkov:skip=CKV_AWS_91:Access logs have full addresses and query strings of clients, which no operator should see
   #checkov:skip=CKV2_AWS_28:web_acl_arn adds a web ACL; its rules depend on the operator and cost extra

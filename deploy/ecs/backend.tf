@@ -1,5 +1,5 @@
 # The replicas. A task is one replica with an edge of its own, so the load balancer sees replicas, and their number can change:
-# docs/adr/0027-ecs.md. containers/backend.json has the two containers.
+# docs/adr/0028-ecs.md. containers/backend.json has the two containers.
 locals {
   secret_arns = { for name, secret in aws_secretsmanager_secret.main : name => secret.arn }
 

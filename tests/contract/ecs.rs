@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::files::{files, items, merged, root, stem, text, yaml};
-use crate::links::by_default;
+use crate::files::{by_default, files, items, merged, root, stem, text, yaml};
 
 /// Variables of replicas with another value than in Compose, each with the reason.
 const DIFFERENT: [(&str, &str); 8] = [

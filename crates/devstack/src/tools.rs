@@ -122,8 +122,6 @@ pub const KUBECTL: Tool = Tool { name: "kubectl", folders: &[], at_least: None, 
 /// Compares objects with the schemas of any version of Kubernetes.
 pub const KUBERNETES_VALIDATE: Tool =
     Tool { name: "kubernetes-validate", folders: &[], at_least: None, source: Source::Wheel("kubernetes-validate==1.37.0") };
-/// Scans the files of `deploy/` with security policies.
-pub const CHECKOV: Tool = Tool { name: "checkov", folders: &[], at_least: None, source: Source::Wheel("checkov==3.3.30") };
 /// The schemas of the Prometheus Operator.
 pub const PROMETHEUS_OPERATOR: Tool = Tool {
     name: "@kubernetes-models/prometheus-operator",
