@@ -124,9 +124,11 @@ impl Traced {
     }
 
     fn answered(self, status: StatusCode) {
-        let path = self.uri.path();
-        let is_safe = self.route.is_some_and(|route| has_only_identifiers(path, route.as_str()));
-        self.span.answered(is_safe.then_some(path), status.as_u16());
+        let safe_path = || {
+            let (path, route) = (self.uri.path(), self.route?);
+            has_only_identifiers(path, route.as_str()).then(|| path.to_owned())
+        };
+        self.span.answered(safe_path, status.as_u16());
     }
 }
 

@@ -69,14 +69,17 @@ impl Span {
     }
 
     /// Records the response to a request. Only a failure of the service is an error of its span, as the conventions say for servers. `path`
-    /// is absent if it contains anything but a route and identifiers.
-    pub fn answered(&self, path: Option<&str>, status: u16) {
-        self.received(status);
-        if let Some(path) = path {
-            self.set(|| KeyValue::new("url.path", path.to_owned()));
-        }
+    /// is `None` if it contains anything but a route and identifiers; it is asked only for work that is kept.
+    pub fn answered(&self, path: impl FnOnce() -> Option<String>, status: u16) {
         if status >= 500 {
             self.fail(KeyValue::new("error.type", status.to_string()));
+        }
+        if !matches!(&self.0, Some(Recorded::Work(work)) if work.is_kept()) {
+            return;
+        }
+        self.received(status);
+        if let Some(path) = path() {
+            self.set(|| KeyValue::new("url.path", path));
         }
     }
 

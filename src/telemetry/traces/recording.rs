@@ -148,7 +148,7 @@ impl Work {
     }
 
     /// Whether it is certain by now that the work is kept.
-    fn is_kept(&self) -> bool {
+    pub fn is_kept(&self) -> bool {
         self.is_sampled || self.is_remarkable()
     }
 
