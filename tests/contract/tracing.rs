@@ -247,3 +247,20 @@ fn the_edge_begins_traces_only_for_requests_that_replicas_trace() {
     assert_eq!(paths("@untraced path "), quiet);
     assert_eq!(paths("@traced not path "), quiet);
 }
+
+/// Some builds of Caddy, such as Debian's, have no directive `tracing`.
+#[test]
+fn the_edge_names_the_directive_for_tracing_only_with_tracing_on() {
+    let caddyfile = text("Caddyfile");
+    let mut snippet = "";
+    let mut naming = BTreeSet::new();
+    for line in caddyfile.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        if !line.starts_with(char::is_whitespace) {
+            snippet = line;
+        }
+        if line.split_whitespace().any(|word| word == "tracing") {
+            naming.insert(snippet);
+        }
+    }
+    assert_eq!(naming, ["(edge_errors_tracing_on) {", "(edge_options_tracing_on) {", "(edge_tracing_on) {"].into());
+}
