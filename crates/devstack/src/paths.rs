@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::fs::statvfs;
 use tempfile::TempDir;
 
 use crate::hexadecimal::hexadecimal;
@@ -50,10 +51,24 @@ pub fn proofs() -> PathBuf {
 /// A temporary folder, removed when the returned value is dropped. Other users may traverse it, since Postgres does not run as root; the
 /// permissions of each file in it decide who may read the file.
 pub fn temporary(purpose: &str) -> Result<TempDir> {
+    temporary_in(&env::temp_dir(), purpose)
+}
+
+/// As [`temporary`], for the stores of tests: in memory, if there is room. Every test creates a database, which takes Postgres twice as long on
+/// a disk.
+pub fn temporary_in_memory(purpose: &str) -> Result<TempDir> {
+    /// Postgres keeps up to 1 GiB of its log, besides the databases of the tests that are running.
+    const ROOM: u64 = 2 << 30;
+    let memory = Path::new("/dev/shm");
+    let has_room = statvfs(memory).is_ok_and(|space| space.f_bavail * space.f_frsize >= ROOM);
+    if has_room { temporary_in(memory, purpose) } else { temporary(purpose) }
+}
+
+fn temporary_in(folder: &Path, purpose: &str) -> Result<TempDir> {
     tempfile::Builder::new()
         .prefix(&format!("vitrine-{purpose}-"))
         .permissions(Permissions::from_mode(0o711))
-        .tempdir()
+        .tempdir_in(folder)
         .context("failed to create a temporary folder")
 }
 

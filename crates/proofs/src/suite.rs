@@ -138,7 +138,7 @@ fn find(report: &mut Report, extra: &Extra) -> Result<Option<PathBuf>> {
 }
 
 fn rust(args: &[String], given: &Given) -> Result<Outcome> {
-    let folder = paths::temporary("test")?;
+    let folder = paths::temporary_in_memory("test")?;
     let (postgres, redis) = stores::disposable(folder.path())?;
     let results = paths::target().join("nextest/default/junit.xml");
     // Results of an earlier run must not be mistaken for those of this run.

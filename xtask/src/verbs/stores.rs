@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<bool> {
 
     // Only the background stores are limited to one pair per checkout.
     let held = is_background().then(|| SLOT.hold()).transpose()?;
-    let folder = paths::temporary("stores")?;
+    let folder = paths::temporary_in_memory("stores")?;
     let (mut postgres, mut redis) = stores::disposable(folder.path())?;
     let text = format!("export DATABASE_URL={}\nexport REDIS_URL={}\n", postgres.url, redis.url);
     if let Some(held) = &held {
