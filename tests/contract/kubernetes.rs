@@ -22,9 +22,10 @@ const OTHER_VALUES: [(&str, &str); 3] = [
     ("DEMO_TRAFFIC", "the cluster has no demo traffic"),
 ];
 /// Variables of Compose that the base does not set, and why.
-const UNSET: [(&str, &str); 12] = [
+const UNSET: [(&str, &str); 13] = [
     ("DOCKER_HOST", "pods have no container engine"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "there is no collector by default"),
+    ("OTEL_LOGS_EXPORTER", "there is no collector by default"),
     ("PLATFORMS_FILE", "there are no platforms by default"),
     ("SMTP_URL", "SMTP_URL_FILE: with the password of a mail server, it is a secret"),
     ("MAIL_URL", "a mail server has no page"),
@@ -37,7 +38,7 @@ const UNSET: [(&str, &str); 12] = [
     ("ALERTMANAGER_URL", "the overlay `production` sets it"),
 ];
 /// Services of Compose that the cluster does not have, and why.
-const ABSENT: [(&str, &str); 13] = [
+const ABSENT: [(&str, &str); 16] = [
     ("secrets", "make-secrets.sh of the overlay `local`, and references in `production`"),
     ("demo-data", "README.md has the command"),
     ("provider-sim", "a cluster uses real platforms, or none"),
@@ -48,6 +49,9 @@ const ABSENT: [(&str, &str); 13] = [
     ("runbooks", "they are published where people on call can reach them without the cluster"),
     ("node-exporter", "that of the cluster"),
     ("cadvisor", "the cluster measures its own containers"),
+    ("otel-collector", "that of the cluster"),
+    ("tempo", "that of the cluster"),
+    ("loki", "that of the cluster"),
     ("maildev", "a cluster uses a real mail server, or none"),
     ("demo-traffic", "only for demos"),
     ("k6", "load comes from outside the cluster"),

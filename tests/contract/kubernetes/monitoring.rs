@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::ABSENT;
 use super::objects::{document, object, objects};
 use crate::files::{DASHBOARD_FOLDERS, files, items, root, stem, text, yaml};
 use crate::metrics::Catalogue;
@@ -49,12 +50,13 @@ fn scrapes_have_the_limits_and_the_relabelling_of_compose() {
                 let target = group["targets"][0].as_str().unwrap().replace("caddy:", "edge:");
                 assert_eq!(spec["targets"]["staticConfig"]["static"], json!([target]));
             }
-        } else if name != "cadvisor" {
-            let spec = &monitors[name];
+        } else if let Some(spec) = monitors.get(name) {
             limits(spec);
             assert_eq!(spec["endpoints"][0]["metricRelabelings"], expected, "{name}");
             assert_eq!(spec["endpoints"][0]["relabelings"][0], json!({ "targetLabel": "job", "replacement": name }));
             assert_eq!(spec["endpoints"][0]["authorization"].is_object(), job["authorization"].is_object(), "{name}");
+        } else {
+            assert!(ABSENT.iter().any(|(absent, _)| *absent == name), "{name} is neither scraped nor absent");
         }
     }
 }

@@ -29,9 +29,10 @@ pub fn add(report: &mut Report) -> Result<()> {
         }
         Ok(checked.success.into())
     })?;
-    report.step("ecs: the definitions of containers are templates of valid JSON", template::all)?;
-    report.step("ecs: the configuration of Prometheus", monitoring::prometheus)?;
-    report.step("ecs: the configuration of Alertmanager", monitoring::alertmanager)?;
+    let deployment = paths::root().join(FOLDER);
+    report.step("ecs: the definitions of containers are templates of valid JSON", || template::all(&deployment))?;
+    report.step("ecs: the configuration of Prometheus", || monitoring::prometheus(&deployment))?;
+    report.step("ecs: the configuration of Alertmanager", || monitoring::alertmanager(&deployment))?;
     report.step("ecs: policies", policies)
 }
 

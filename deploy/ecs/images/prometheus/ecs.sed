@@ -10,6 +10,10 @@ s#^  - rules/#  - /etc/prometheus/rules/#
 /^  # The containers of this Compose project/,/^  # Stacks of/d
 /^  - job_name: (node|cadvisor)$/,/^$/d
 
+# The deployment has none of the services of the profiles `tracing` and `logs`.
+/^  # The services of the profiles/,/have no job\.$/d
+/^  - job_name: (otel-collector|tempo|loki)$/,/^$/d
+
 # Replicas and their edges: the private name server has the addresses of the running tasks.
 /^    static_configs:$/{
 N

@@ -27,15 +27,20 @@ const OF_ALERTMANAGER: [(&str, &str); 7] = [
 ];
 
 /// The configuration of Prometheus: it must load, with the rules, and no target of Compose may be left.
-pub fn prometheus() -> Result<Outcome> {
+pub fn prometheus(deployment: &Path) -> Result<Outcome> {
     let image = Image { name: "prometheus", run: "/run/vitrine", program: "PROMETHEUS", variables: &OF_PROMETHEUS };
-    image.check(&PROMTOOL, &["check", "config"], &["backend-1", "caddy:", "-exporter:", "cadvisor"])
+    image.check(
+        deployment,
+        &PROMTOOL,
+        &["check", "config"],
+        &["backend-1", "caddy:", "-exporter:", "cadvisor", "otel-collector", "tempo", "loki"],
+    )
 }
 
 /// The configuration of Alertmanager: it must load, and no simulated receiver may be left.
-pub fn alertmanager() -> Result<Outcome> {
+pub fn alertmanager(deployment: &Path) -> Result<Outcome> {
     let image = Image { name: "alertmanager", run: "/run/alertmanager", program: "ALERTMANAGER", variables: &OF_ALERTMANAGER };
-    image.check(&AMTOOL, &["check-config"], &["# local", "provider-sim:", "maildev:"])
+    image.check(deployment, &AMTOOL, &["check-config"], &["# local", "provider-sim:", "maildev:"])
 }
 
 /// One image of `deploy/ecs/images/Dockerfile`.
@@ -51,14 +56,13 @@ struct Image {
 
 impl Image {
     /// Checks the configuration that the script writes. `foreign` are texts of Compose that it must not contain.
-    fn check(&self, tool: &Tool, arguments: &[&str], foreign: &[&str]) -> Result<Outcome> {
+    fn check(&self, deployment: &Path, tool: &Tool, arguments: &[&str], foreign: &[&str]) -> Result<Outcome> {
         let folder = paths::temporary("ecs")?;
         let (etc, run) = (folder.path().join("etc"), folder.path().join("run"));
         let root = paths::root();
-        for (from, to) in [
-            (root.join("monitoring").join(self.name), etc.clone()),
-            (root.join(super::FOLDER).join("images").join(self.name), etc.join("ecs")),
-        ] {
+        for (from, to) in
+            [(root.join("monitoring").join(self.name), etc.clone()), (deployment.join("images").join(self.name), etc.join("ecs"))]
+        {
             paths::ensure(to.parent().unwrap_or(&to))?;
             capture_ok(task("cp").arg("-R").arg(&from).arg(&to))?;
         }

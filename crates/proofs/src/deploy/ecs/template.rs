@@ -2,6 +2,7 @@
 //! real values.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use devstack::paths;
@@ -27,15 +28,14 @@ const VALUES: [(&str, &str); 12] = [
 ];
 
 /// Evaluates every template.
-pub fn all() -> Result<Outcome> {
-    let folder = paths::root().join(super::FOLDER);
-    let text = fs::read_to_string(folder.join("secrets.tf"))?;
+pub fn all(deployment: &Path) -> Result<Outcome> {
+    let text = fs::read_to_string(deployment.join("secrets.tf"))?;
     let secrets = secrets(&text).iter().map(|name| format!("{name} = \"arn:{name}\"")).collect::<Vec<_>>().join(", ");
     let values = VALUES.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ");
     let mut outcome = Outcome::default();
     // Terraform reads every file of the folder in which it starts: an empty one is enough for an expression.
     let empty = paths::temporary("terraform")?;
-    for entry in fs::read_dir(folder.join("containers"))? {
+    for entry in fs::read_dir(deployment.join("containers"))? {
         let template = entry?.path();
         let expression =
             format!("jsonencode(jsondecode(templatefile(\"{}\", {{ {values}, secrets = {{ {secrets} }} }})))\n", template.display());

@@ -31,7 +31,7 @@ const fn monitor(job: &'static str, service: &'static str, port: &'static str, i
     Monitor { job, namespace: None, service, port, instance: [POD, instance] }
 }
 
-/// Jobs without a monitor: `probe` is a `Probe` for each target, and `cadvisor` counts the containers of Compose.
+/// Jobs without a monitor: `probe` is a `Probe` for each target, and the services of some jobs are only in Compose.
 const MONITORS: [Monitor; 8] = [
     // The name by which the edge calls a replica: alerts about a replica are inhibited by `instance`.
     monitor("backend", "app.kubernetes.io/component: backend", "http", "$1.backend:4001"),
