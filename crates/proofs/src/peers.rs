@@ -3,6 +3,7 @@
 //! compares the figures with the goals. `peers/proof.rs` has the order of a run.
 
 pub(crate) mod cases;
+mod collector;
 mod contract;
 pub(crate) mod document;
 pub(crate) mod fixture;

@@ -42,7 +42,7 @@ impl Setup<'_> {
         let logs = self.fixture.folder().join(name);
         paths::ensure(&logs)?;
         let program = (self.program.clone(), vec![OsString::from("serve")]);
-        let running = Target { name: Name::Vitrine, program, stores }.start(self.core, &self.fixture.token, &logs)?;
+        let running = Target { name: Name::Vitrine, program, stores, settings: Vec::new() }.start(self.core, &self.fixture.token, &logs)?;
         Ok(Replica { running, database })
     }
 

@@ -13,6 +13,9 @@ const FASTIFY_CPU: [(Case, f64); 6] =
 /// The cases whose CPU per request is compared with plain axum's. Plain axum's `/metrics` has only three metrics and is not comparable.
 const PLAIN_CPU: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 const PLAIN_LIMIT: f64 = 1.0;
+/// The limit of CPU per request for a cached project with other settings, relative to the CPU with the default settings.
+const VARIANTS: [(Name, &str, f64); 2] =
+    [(Name::Traced, "with a tenth of the traces ÷ without traces", 1.10), (Name::Logged, "with a line for a tenth ÷ without lines", 1.05)];
 /// The limit of CPU per `GET /health` relative to bare axum's.
 const BARE_LIMIT: f64 = 1.5;
 const METRICS_BYTES: f64 = 250_000.0;
@@ -58,12 +61,16 @@ impl Goal {
 pub fn judge(results: &Results) -> Vec<Goal> {
     let cpu = |sample: &Sample| sample.cpu_micros;
     let mut goals = Vec::new();
-    let mut compare = |other: Name, case: Case, limit: f64, of: fn(&Sample) -> f64, what: String| {
-        if let Some(ratio) = results.ratio(other, case, of) {
-            let disturbed = [Name::Vitrine, other].iter().any(|name| results.is_disturbed(*name, case));
+    let mut divide = |[name, other]: [Name; 2], case: Case, limit: f64, of: fn(&Sample) -> f64, what: String| {
+        if let Some(ratio) = results.quotient(name, other, case, of) {
+            let disturbed = [name, other].iter().any(|name| results.is_disturbed(*name, case));
             goals.push(Goal { what, ratio, limit, disturbed });
         }
     };
+    for (name, what, limit) in VARIANTS {
+        divide([name, Name::Vitrine], Case::Project, limit, cpu, format!("CPU of {}, {what}", Case::Project.name()));
+    }
+    let mut compare = |other, case, limit, of, what| divide([Name::Vitrine, other], case, limit, of, what);
     for (case, limit) in FASTIFY_CPU {
         compare(Name::Fastify, case, limit, cpu, format!("CPU of {} ÷ Fastify", case.name()));
     }

@@ -65,12 +65,11 @@ impl Resources<'_> {
         if target.name != Name::BareAxum {
             results.add_size(target.name, Size::IdleCpu, idle_percent(&running)?);
         }
-        let cases: Vec<Case> = Case::ALL.into_iter().filter(|case| target.name.is_full() || *case == Case::Health).collect();
         // Warm up every route first: otherwise the just-in-time compilation of shared code would count for the first measured route.
-        for case in &cases {
-            self.warm_up(target.name, &running, *case)?;
+        for &case in target.name.cases() {
+            self.warm_up(target.name, &running, case)?;
         }
-        for case in cases {
+        for &case in target.name.cases() {
             let sample = self.undisturbed(target.name, &running, case)?;
             eprintln!(
                 "    {:<27} {:>9.1} µs of CPU, p99 {:>7.2} ms, server busy {:>3.0} %{}",

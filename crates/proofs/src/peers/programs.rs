@@ -37,7 +37,7 @@ pub fn peer(name: Name, install: bool) -> Result<(PathBuf, Vec<OsString>)> {
             ensure!(run(build.env("CARGO_TARGET_DIR", build_folder()))?, "failed to build {PLAIN_AXUM}");
             Ok((build_folder().join("release").join(name.as_str()), Vec::new()))
         }
-        Name::Vitrine | Name::Baseline => bail!("{name} is not a peer"),
+        Name::Vitrine | Name::Baseline | Name::Traced | Name::Logged => bail!("{name} is not a peer"),
     }
 }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use devstack::report::{Outcome, Report};
-use devstack::tools::{INITDB, NODE, NODE_20, NPM, REDIS, SOCKET_IO_CLIENT, WRK, require};
+use devstack::tools::{INITDB, NODE, NODE_20, NPM, REDIS, ROTEL, SOCKET_IO_CLIENT, WRK, require};
 
+use super::collector;
 use super::contract::{self, Answers};
 use super::document::{self, Conditions};
 use super::fixture::Fixture;
@@ -19,6 +20,8 @@ use crate::machine::Cores;
 
 /// Minimum number of rounds for writing docs/PERFORMANCE.md: fewer give no meaningful median.
 const ROUNDS_TO_WRITE: u32 = 3;
+/// The share of requests with a trace, or with an access line, in the variants of Vitrine.
+const SHARE: &str = "0.1";
 
 /// The targets of the comparison, and its extent.
 pub struct Options {
@@ -48,6 +51,10 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     if peers.contains(&Name::Fastify) {
         tools.extend([&NODE_20, &NPM]);
     }
+    let variants = if options.only.is_empty() { &Name::VARIANTS[..] } else { &[] };
+    if !variants.is_empty() {
+        tools.push(&ROTEL);
+    }
     require(&tools, options.install)?;
     // Vitrine's builds take minutes and come last, so that a failed build of a peer is reported early.
     let peers = peers.into_iter().map(|name| Ok((name, programs::peer(name, options.install)?))).collect::<Result<Vec<_>>>()?;
@@ -56,16 +63,25 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let serve = |program: PathBuf| (program, vec!["serve".into()]);
     let mut programs = vec![(Name::Vitrine, serve(vitrine.clone()))];
     programs.extend(baseline.map(|program| (Name::Baseline, serve(program))));
+    programs.extend(variants.iter().map(|name| (*name, serve(vitrine.clone()))));
     programs.extend(peers);
 
     cores.take_load_side()?;
     let fixture = Fixture::open()?;
+    let collector = if variants.is_empty() { None } else { Some(collector::start(fixture.folder())?) };
     let mut targets = Vec::new();
     for (number, (name, program)) in programs.into_iter().enumerate() {
         let migrating = if name == Name::Baseline { &program.0 } else { &vitrine };
         let stores =
             fixture.prepare(name.as_str(), number, migrating).with_context(|| format!("failed to prepare the database of {name}"))?;
-        targets.push(Target { name, program, stores });
+        let settings = match (name, &collector) {
+            (Name::Traced, Some((_, url))) => {
+                vec![("OTEL_EXPORTER_OTLP_ENDPOINT", url.clone()), ("OTEL_TRACES_SAMPLER_ARG", SHARE.to_owned())]
+            }
+            (Name::Logged, _) => vec![("ACCESS_LOG_SAMPLE", SHARE.to_owned())],
+            _ => Vec::new(),
+        };
+        targets.push(Target { name, program, stores, settings });
     }
     let alike = check(report, &targets, &fixture, &cores)?;
     if alike && !options.check {

@@ -63,7 +63,12 @@ impl Results {
 
     /// Vitrine's median divided by another target's.
     pub fn ratio(&self, other: Name, case: Case, of: impl Fn(&Sample) -> f64) -> Option<f64> {
-        divide(self.median(Name::Vitrine, case, &of)?, self.median(other, case, &of)?)
+        self.quotient(Name::Vitrine, other, case, of)
+    }
+
+    /// The median of one target divided by another target's.
+    pub fn quotient(&self, name: Name, other: Name, case: Case, of: impl Fn(&Sample) -> f64) -> Option<f64> {
+        divide(self.median(name, case, &of)?, self.median(other, case, &of)?)
     }
 
     /// The same for figures that are not about requests.

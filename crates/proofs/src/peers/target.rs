@@ -10,6 +10,7 @@ use devstack::http::{get, send};
 use devstack::ports;
 use devstack::process::{Daemon, Process};
 
+use super::cases::Case;
 use super::fixture::Stores;
 use crate::machine;
 
@@ -24,6 +25,10 @@ pub enum Name {
     Vitrine,
     /// Another binary or revision of Vitrine.
     Baseline,
+    /// This checkout with traces, of which a tenth are in the sample.
+    Traced,
+    /// This checkout with an access line for a tenth of all requests.
+    Logged,
     /// `benches/peers/fastify`.
     Fastify,
     /// `benches/peers/plain-axum`.
@@ -35,12 +40,16 @@ pub enum Name {
 impl Name {
     /// The services other than Vitrine.
     pub const PEERS: [Self; 3] = [Self::Fastify, Self::PlainAxum, Self::BareAxum];
+    /// This checkout with other settings.
+    pub const VARIANTS: [Self; 2] = [Self::Traced, Self::Logged];
 
     /// The name in tables, logs and, for a peer, `--only`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vitrine => "vitrine",
             Self::Baseline => "baseline",
+            Self::Traced => "traced",
+            Self::Logged => "logged",
             Self::Fastify => "fastify",
             Self::PlainAxum => "plain-axum",
             Self::BareAxum => "bare-axum",
@@ -64,13 +73,22 @@ impl Name {
         !matches!(self, Self::BareAxum)
     }
 
-    /// Whether the service accepts Socket.IO connections.
+    /// The measured requests.
+    pub const fn cases(self) -> &'static [Case] {
+        match self {
+            Self::Vitrine | Self::Baseline | Self::Fastify | Self::PlainAxum => &Case::ALL,
+            Self::Traced | Self::Logged => &[Case::Project],
+            Self::BareAxum => &[Case::Health],
+        }
+    }
+
+    /// Whether the sockets of the service are measured.
     pub const fn has_sockets(self) -> bool {
-        self.is_vitrine() || matches!(self, Self::Fastify)
+        matches!(self, Self::Vitrine | Self::Baseline | Self::Fastify)
     }
 
     const fn is_vitrine(self) -> bool {
-        matches!(self, Self::Vitrine | Self::Baseline)
+        matches!(self, Self::Vitrine | Self::Baseline | Self::Traced | Self::Logged)
     }
 }
 
@@ -87,6 +105,8 @@ pub struct Target {
     pub program: (PathBuf, Vec<OsString>),
     /// The service's databases.
     pub stores: Stores,
+    /// Variables of the environment that differ from those of other services.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// A running service; dropping it stops the service.
@@ -121,6 +141,9 @@ impl Target {
             .env("DATABASE_URL", &self.stores.database_url)
             .env("REDIS_URL", &self.stores.redis_url)
             .env("NODE_ENV", "production");
+        for (name, value) in &self.settings {
+            daemon = daemon.env(name, value);
+        }
         if self.name.is_vitrine() {
             // Only these settings differ from their defaults. The limits on connections are higher, because one client opens all
             // connections of a measurement. The pauses at shutdown are zero.
@@ -164,7 +187,8 @@ mod tests {
         let logs = tempfile::tempdir().unwrap();
         let stores = Stores { database_url: String::new(), redis_url: String::new() };
         let program = ("sh".into(), vec!["-c".into(), "echo no luck; exit 3".into()]);
-        let error = Target { name: Name::Fastify, program, stores }.start(0, "", logs.path()).err().unwrap().to_string();
+        let error =
+            Target { name: Name::Fastify, program, stores, settings: Vec::new() }.start(0, "", logs.path()).err().unwrap().to_string();
         assert!(error.contains("fastify ended") && error.contains("no luck"), "{error}");
     }
 }
