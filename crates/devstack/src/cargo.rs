@@ -34,7 +34,19 @@ pub fn binary(release: bool) -> PathBuf {
 /// Cargo without a database at compile time; it uses the committed query data.
 #[must_use]
 pub fn command() -> Command {
-    let mut cargo = task("cargo");
+    in_checkout(task("cargo"))
+}
+
+/// As [`command`], for checks that make no program. They can run beside tests: they have the lowest priority, and a target folder of their own,
+/// because Cargo lets only one command at a time use a folder.
+#[must_use]
+pub fn checking() -> Command {
+    let mut nice = task("nice");
+    nice.args(["-n", "19", "cargo"]).env("CARGO_TARGET_DIR", paths::target().join("check"));
+    in_checkout(nice)
+}
+
+fn in_checkout(mut cargo: Command) -> Command {
     cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
     // Cargo sets these variables for this program. If the Cargo called here inherited them, build scripts would see other values
     // than when a developer calls Cargo, and would run again whenever the caller changes.

@@ -36,6 +36,16 @@ impl Outcome {
         Self { failed: 1, note: why.into(), ..Self::default() }
     }
 
+    /// The result of a step that may have ended with an error, which counts as a failed check and is printed.
+    #[must_use]
+    pub fn of(result: Result<Self>) -> Self {
+        result.unwrap_or_else(|error| {
+            let text = format!("{error:#}");
+            eprintln!("{text}");
+            Self::failed(text.lines().next().unwrap_or_default())
+        })
+    }
+
     /// A skipped step, with the reason. Only a skipped step may have no checks.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self { skipped: 1, note: why.into(), ..Self::default() }
@@ -101,11 +111,7 @@ impl Report {
         let name = name.into();
         eprintln!("--- {name}");
         let start = Instant::now();
-        let outcome = step().unwrap_or_else(|error| {
-            eprintln!("{error:#}");
-            let text = format!("{error:#}");
-            Outcome::failed(text.lines().next().unwrap_or_default())
-        });
+        let outcome = Outcome::of(step());
         check_interrupt()?;
         self.add(name, start.elapsed(), outcome);
         Ok(())

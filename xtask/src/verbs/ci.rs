@@ -1,6 +1,8 @@
 //! `cargo xtask ci`: everything that must pass before a change is merged. `.ci/run` calls it.
 //! The report shows how long each step takes, because people tend to skip slow steps.
 
+mod checks;
+
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,7 +20,8 @@ use proofs::{
 };
 use rustix::process::Signal;
 
-use super::{dashboards, slo, sqlx};
+use self::checks::Checks;
+use super::{dashboards, slo};
 
 /// Run everything that must pass before a change is merged.
 #[derive(clap::Args)]
@@ -58,28 +61,13 @@ pub fn run(args: &Args) -> Result<bool> {
     })?;
     suite::bundle(&mut report, args.install)?;
     report.step("web types", || Ok(web::check(args.install)?.into()))?;
-    report.step("format", || cargo_step(&["fmt", "--all", "--check"], None))?;
+    report.step("format", || Ok(run_task(cargo::command().args(["fmt", "--all", "--check"]))?.into()))?;
     prose::add(&mut report)?;
-    report.step("clippy", || {
-        let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--"];
-        cargo_step(&[&lint[..], &["--deny", "warnings"]].concat(), None)
-    })?;
-    report.step("rustdoc", || {
-        let doc = ["doc", "--workspace", "--no-deps", "--quiet"];
-        cargo_step(&doc, Some(("RUSTDOCFLAGS", "--deny warnings")))
-    })?;
+    let checks = Checks::start();
     suite::all(&mut report)?;
+    checks.finish(&mut report)?;
     report.step("deny", || deny(&["bans", "licenses", "sources"]))?;
     report.step("deny advisories", advisories)?;
-    report.step(".sqlx is up to date", || {
-        let stale = sqlx::stale()?;
-        Ok(if stale.is_empty() {
-            Outcome::passed()
-        } else {
-            let names = stale.join(", ");
-            Outcome::failed(format!("run `cargo xtask sqlx` and commit: {names}"))
-        })
-    })?;
     slo::check(&mut report)?;
     dashboards::check(&mut report, args.install)?;
     pictures::check(&mut report)?;
@@ -110,10 +98,6 @@ fn production(install: bool) -> Result<bool> {
     let mut report = Report::new("production");
     smoke::production::all(&mut report)?;
     report.finish()
-}
-
-fn cargo_step(args: &[&str], env: Option<(&str, &str)>) -> Result<Outcome> {
-    Ok(run_task(cargo::command().args(args).envs(env))?.into())
 }
 
 fn deny(checks: &[&str]) -> Result<Outcome> {

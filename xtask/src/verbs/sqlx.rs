@@ -67,7 +67,7 @@ fn generate() -> Result<Files> {
     let moment = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     ensure!(
         run_task(
-            cargo::command()
+            cargo::checking()
                 .args(["rustc", "--quiet", "--package", "vitrine", "--lib"])
                 .args(["--profile", "check", "--", "--cfg"])
                 .arg(format!("queries_of=\"{moment}\""))
