@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match cli.verb {
                 Verb::Serve => App::build(cli.config)?.run(shutdown::signal()).await,
-                Verb::Migrate => App::build(cli.config)?.migrate().await,
+                Verb::Migrate => App::build(cli.config.beside_a_replica())?.migrate().await,
                 Verb::GrantAdmin => App::build(cli.config.beside_a_replica())?.grant_admin(&cli.email.unwrap_or_default()).await,
                 Verb::Seed => App::build(cli.config.beside_a_replica())?.seed(cli.unless_production).await,
                 Verb::Healthcheck => health::check_replica(cli.config.listen_address.port()).await,

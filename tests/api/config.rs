@@ -212,10 +212,12 @@ fn a_program_that_cannot_start_prints_the_reason_without_the_secret() {
 }
 
 #[tokio::test]
-async fn migrate_brings_the_schema_up_to_date_and_ends() {
+async fn migrate_brings_the_schema_up_to_date_and_ends_also_beside_a_replica() {
     let stores = Stores::new().await;
+    let replica = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = replica.local_addr().unwrap().to_string();
     let (database, redis) = (stores.database_url(), stores.redis_url());
-    let variables = [("DATABASE_URL", database.as_str()), ("REDIS_URL", redis.as_str()), ("LISTEN_ADDRESS", "127.0.0.1:0")];
+    let variables = [("DATABASE_URL", database.as_str()), ("REDIS_URL", redis.as_str()), ("LISTEN_ADDRESS", &address)];
     for _ in 0..2 {
         let output = tokio::task::spawn_blocking({
             let mut command = vitrine(&["migrate"], &variables);
