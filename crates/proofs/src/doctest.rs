@@ -1,14 +1,16 @@
 //! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work as written. The proof runs their programs
-//! and requests, and the one-line requests of the runbooks, against a whole stack. It runs queries in Prometheus and Postgres. It checks
-//! verbs of xtask, commands of Compose, settings, quoted source and data without running them. Everything else, except drawings, is listed
-//! with a reason.
+//! and requests, and the one-line requests of the runbooks, against a whole stack. It runs queries in Prometheus and Postgres, and compares
+//! the answers of Prometheus with those that the documents state. It checks verbs of xtask, commands of Compose, settings, quoted source
+//! and data without running them. Everything else, except drawings, is listed with a reason.
 //!
-//! `doctest/documents` reads the snippets, and `doctest/fate` decides which are run, checked or listed. `doctest/shell` runs them, and
-//! `doctest/checks` checks them.
+//! `doctest/documents` reads the snippets, and `doctest/fate` decides which are run, checked or listed. `doctest/shell` runs commands,
+//! `doctest/queries` runs `PromQL`, `doctest/answers` compares its answers, and `doctest/checks` checks the others.
 
+mod answers;
 mod checks;
 mod documents;
 mod fate;
+mod queries;
 mod shell;
 
 use std::collections::BTreeMap;
@@ -18,14 +20,13 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use clap::Command;
 use devstack::cargo;
-use devstack::http::{encoded, get};
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Port, Ports};
 use devstack::process::{Process, capture_ok, task};
 use devstack::report::{Outcome, Report};
 use devstack::stack::{PROGRAMS, Plan, Stack, fixed_ports};
 use devstack::stores::postgres_programs;
-use devstack::tools::{CURL, JQ, PROMTOOL, SOCKET_IO_CLIENT, Tool};
+use devstack::tools::{CURL, JQ, K6, PROMTOOL, SOCKET_IO_CLIENT, Tool};
 
 use documents::{Form, Snippet, requests_of_runbooks, snippets};
 use fate::Fate;
@@ -37,7 +38,7 @@ const SPEED: u32 = 3;
 /// The tools that the proof needs.
 #[must_use]
 pub fn programs() -> Vec<&'static Tool> {
-    PROGRAMS.into_iter().chain([&CURL, &JQ, &PROMTOOL, &SOCKET_IO_CLIENT]).collect()
+    PROGRAMS.into_iter().chain([&CURL, &JQ, &K6, &PROMTOOL, &SOCKET_IO_CLIENT]).collect()
 }
 
 /// Adds the proof to a report, on a stack of its own. The stack uses the ports that the documents name, if they are free.
@@ -76,6 +77,7 @@ pub fn check(report: &mut Report, cli: &Command) -> Result<()> {
     report.step("verbs and options of xtask exist", || Ok(of(&snippets, Fate::Xtask, |_, part| checks::xtask(part, cli))))?;
     report.step("services of Compose exist", || Ok(of(&snippets, Fate::Compose, |_, part| checks::compose(part))))?;
     report.step("settings exist", || Ok(of(&snippets, Fate::Settings, |_, part| checks::settings(part))))?;
+    report.step("answers of queries are stated", || Ok(of(&snippets, Fate::Query, |snippet, _| answers::stated(snippet).map(drop))))?;
     report.step("data parses", || Ok(of(&snippets, Fate::Data, |snippet, _| checks::data(snippet))))?;
     report.step("quoted source is current", || Ok(of(&snippets, Fate::Quote, |snippet, _| checks::quote(snippet))))
 }
@@ -104,6 +106,7 @@ pub fn run(ports: &Ports, folder: &Path) -> Result<Outcome> {
     let mut shell = Shell::new(own.path(), ports)?;
     let mut outcome = Outcome::default();
     let mut running: Option<(Process, &str)> = None;
+    let mut asked = Vec::new();
     for snippet in snippets()?.into_iter().chain(requests_of_runbooks()?) {
         for part in fate::parts(&snippet) {
             let done = match fate::of(&snippet, &part) {
@@ -122,7 +125,10 @@ pub fn run(ports: &Ports, folder: &Path) -> Result<Outcome> {
                 }
                 Some(Fate::Request) => shell.request(&part),
                 Some(Fate::Sql) => sql(ports, folder, &part),
-                Some(Fate::Query) => query(ports, &part),
+                Some(Fate::Query) => {
+                    asked.push(Snippet { text: part, ..snippet.clone() });
+                    continue;
+                }
                 _ => continue,
             };
             done.with_context(|| snippet.name())?;
@@ -130,6 +136,7 @@ pub fn run(ports: &Ports, folder: &Path) -> Result<Outcome> {
         }
     }
     ensure!(running.is_none(), "no block follows the program that keeps running");
+    outcome.passed += queries::run(ports, own.path(), &asked)?;
     if !shell.has_library() {
         return Ok(outcome.with_note("SKIPPED: no Socket.IO client here (--install gets one): programs of documents are NOT run"));
     }
@@ -141,10 +148,4 @@ fn sql(ports: &Ports, folder: &Path, sql: &str) -> Result<()> {
     let mut psql = task(postgres_programs()?.join("psql"));
     psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "vitrine", "-d", "vitrine", "-c", sql]);
     capture_ok(psql.env("PGPORT", ports.of(Port::Postgres)?.to_string()).env("PGPASSWORD", password)).map(drop)
-}
-
-fn query(ports: &Ports, query: &str) -> Result<()> {
-    let answer = get(&format!("{}/api/v1/query?query={}", ports.url(Port::Prometheus)?, encoded(query)))?;
-    ensure!(answer.status == 200, "{query}: {}", answer.body);
-    Ok(())
 }

@@ -76,7 +76,8 @@ fn files(folder: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn text(document: &str) -> Result<String> {
+/// The text of a document.
+pub fn text(document: &str) -> Result<String> {
     fs::read_to_string(paths::root().join(document)).with_context(|| format!("failed to read {document}"))
 }
 

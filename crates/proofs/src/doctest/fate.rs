@@ -44,6 +44,13 @@ pub const LISTED: [(&str, &str); 20] = [
     ("{service_name=\"vitrine\"}", "a query of Loki, which only Compose runs"),
 ];
 
+/// The queries that a new stack cannot answer: the beginning of each, and the reason. They are run, but may return nothing; their answer
+/// ends with `after …`.
+const LATE: [(&str, &str); 2] = [
+    ("sum(rate(http_requests_total{job=\"backend\"}[5m])) / sum(", "compares with an hour ago; no proof runs for so long"),
+    ("sum(route:http_requests:rate5m) / (sum(", "compares with a week ago"),
+];
+
 /// What happens to a command or a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -135,6 +142,11 @@ fn whole(snippet: &Snippet) -> Option<Fate> {
     }
 }
 
+/// Whether a new stack cannot answer a query.
+pub fn is_late(query: &str) -> bool {
+    LATE.iter().any(|(beginning, _)| query.starts_with(beginning))
+}
+
 /// `NAME=value`, as in `.env`.
 pub fn is_setting(line: &str) -> bool {
     line.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
@@ -164,6 +176,7 @@ fn commands(text: &str) -> Vec<String> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::answers::stated;
     use super::super::documents::snippets;
     use super::*;
 
@@ -187,6 +200,15 @@ mod tests {
         let stale: Vec<&str> = (0..LISTED.len()).filter(|index| !used.contains(index)).map(|index| LISTED[index].0).collect();
         assert!(stale.is_empty(), "no snippet begins with: {}", stale.join(", "));
         assert_eq!(fates.iter().filter(|(_, fate)| matches!(fate, Some(Fate::Block(_)))).count(), BLOCKS.len());
+    }
+
+    #[test]
+    fn every_query_states_its_answer_and_every_late_one_is_used() {
+        let snippets = snippets().unwrap();
+        assert!(snippets.iter().filter(|snippet| stated(snippet).unwrap().is_some()).count() >= 40);
+        let is_asked = |beginning: &&str| snippets.iter().any(|snippet| snippet.text.starts_with(*beginning));
+        let stale: Vec<&str> = LATE.iter().map(|(beginning, _)| *beginning).filter(|beginning| !is_asked(beginning)).collect();
+        assert!(stale.is_empty(), "no query begins with: {}", stale.join(", "));
     }
 
     #[test]
