@@ -29,3 +29,4 @@ mod series;
 mod spans;
 mod thresholds;
 mod tracing;
+mod troubleshooting;
