@@ -7,7 +7,8 @@ use vitrine::{interface, router};
 
 use crate::files::root;
 
-fn assert_generated(path: &str, text: &str) {
+/// Asserts that a file has this text. With `UPDATE_GENERATED`, writes it first.
+pub fn assert_generated(path: &str, text: &str) {
     let path = root().join(path);
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         fs::write(&path, text).unwrap();

@@ -55,6 +55,8 @@ pub const CODESPELL: Tool =
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
 /// Node.js for programs that need a newer version than Debian 12's.
 pub const NODE_20: Tool = Tool { at_least: Some(("--version", (20, 0))), source: Source::Npm("node@20.20.2"), ..NODE };
+/// Runs Python programs.
+pub const PYTHON: Tool = debian("python3", "python3");
 /// Installs Node.js packages.
 pub const NPM: Tool = debian("npm", "npm");
 /// The mail sink, the same program as in compose.

@@ -13,7 +13,7 @@ mod fate;
 mod queries;
 mod shell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -28,14 +28,14 @@ use devstack::stack::{PROGRAMS, Plan, Stack, fixed_ports};
 use devstack::stores::postgres_programs;
 use devstack::tools::{CURL, JQ, K6, PROMTOOL, SOCKET_IO_CLIENT, Tool};
 
-use documents::{Form, Snippet, requests_of_runbooks, snippets};
+use documents::{Snippet, requests_of_runbooks, snippets};
 use fate::Fate;
-use shell::Shell;
+use shell::{Language, Shell};
 
 /// The speed of the monitoring; the proof would work at any speed.
 const SPEED: u32 = 3;
 
-/// The tools that the proof needs.
+/// The tools that the proof needs. It also runs programs in Python, if the machine has it.
 #[must_use]
 pub fn programs() -> Vec<&'static Tool> {
     PROGRAMS.into_iter().chain([&CURL, &JQ, &K6, &PROMTOOL, &SOCKET_IO_CLIENT]).collect()
@@ -107,15 +107,17 @@ pub fn run(ports: &Ports, folder: &Path) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut running: Option<(Process, &str)> = None;
     let mut asked = Vec::new();
+    let mut missing = BTreeSet::new();
     for snippet in snippets()?.into_iter().chain(requests_of_runbooks()?) {
         for part in fate::parts(&snippet) {
             let done = match fate::of(&snippet, &part) {
                 Some(Fate::Block(run)) => {
-                    let is_program = snippet.form == Form::Fenced("js".to_owned());
-                    if is_program && !shell.has_library() {
+                    let language = Language::of(&snippet.form);
+                    if let Some(lacking) = shell.lacks(&part, language) {
+                        missing.insert(lacking);
                         continue;
                     }
-                    shell.block(&part, is_program, run).and_then(|begun| {
+                    shell.block(&part, language, run).and_then(|begun| {
                         if let Some((process, printed)) = running.take() {
                             shell.wait_for(process, printed).context("the program that keeps running")?;
                         }
@@ -137,8 +139,9 @@ pub fn run(ports: &Ports, folder: &Path) -> Result<Outcome> {
     }
     ensure!(running.is_none(), "no block follows the program that keeps running");
     outcome.passed += queries::run(ports, own.path(), &asked)?;
-    if !shell.has_library() {
-        return Ok(outcome.with_note("SKIPPED: no Socket.IO client here (--install gets one): programs of documents are NOT run"));
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.into_iter().collect();
+        return Ok(outcome.with_note(format!("SKIPPED: no {} here: programs of documents that need it are NOT run", names.join(", no "))));
     }
     Ok(outcome)
 }

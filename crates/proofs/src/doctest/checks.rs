@@ -130,11 +130,13 @@ pub fn settings(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a source file of the dashboards contains a block, whatever its indentation.
+/// Checks that a source file contains a block, whatever its indentation: Rust of the service or the proofs, or else of the dashboards.
 pub fn quote(snippet: &Snippet) -> Result<()> {
     let trimmed = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let quoted = trimmed(snippet.text.trim_end());
-    let mut folders = vec![paths::root().join("monitoring/grafana/src")];
+    let is_rust = snippet.form == Form::Fenced("rust".to_owned());
+    let sources: &[&str] = if is_rust { &["src", "crates/proofs/src"] } else { &["monitoring/grafana/src"] };
+    let mut folders: Vec<_> = sources.iter().map(|folder| paths::root().join(folder)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();

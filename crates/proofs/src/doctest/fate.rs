@@ -13,10 +13,16 @@ pub enum Run {
 }
 
 /// The blocks that are run as a whole: the document, the beginning of the block, and its expected behaviour.
-const BLOCKS: [(&str, &str, Run); 4] = [
+const BLOCKS: [(&str, &str, Run); 10] = [
     ("README.md", "export api=", Run::Prints("\"Analytical Engine\"")),
     ("README.md", "import { io }", Run::GoesOn("{}", "change: 'updated'")),
     ("README.md", "curl -s -X PATCH", Run::Prints("\"algebraic patterns\"")),
+    ("docs/API.md", "export api=", Run::Prints("\"grace@example.com\"")),
+    ("docs/API.md", "export key=", Run::Prints("the same project")),
+    ("docs/API.md", "curl -s --etag-save", Run::Prints("304")),
+    ("docs/API.md", "curl -s \"$api/projects?limit=1\"", Run::Prints("page 2")),
+    ("docs/API.md", "import { randomUUID }", Run::Prints("precondition_failed")),
+    ("docs/API.md", "import json", Run::Prints("precondition_failed")),
     ("docs/REALTIME.md", "import { io }", Run::Prints("server_at")),
 ];
 
@@ -70,7 +76,7 @@ pub enum Fate {
     Compose,
     /// Variables of `.env`, which must be in `.env.example`.
     Settings,
-    /// An excerpt that must occur in the source of the dashboards.
+    /// An excerpt that must occur in the source of its language.
     Quote,
     /// JSON, TOML or YAML, which must parse.
     Data,
@@ -135,7 +141,7 @@ fn whole(snippet: &Snippet) -> Option<Fate> {
             "" => Some(Fate::Drawing).filter(|_| snippet.text.contains('▶')),
             "json" | "toml" | "yaml" => Some(Fate::Data),
             "promql" => Some(Fate::Query),
-            "ts" => Some(Fate::Quote),
+            "rust" | "ts" => Some(Fate::Quote),
             _ => None,
         },
         // An indented block is YAML if its first line is a key without a value. Otherwise its parts have fates of their own.

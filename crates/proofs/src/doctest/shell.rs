@@ -10,8 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use devstack::ports::Ports;
 use devstack::process::{Daemon, Process, capture, task, wait_until};
-use devstack::tools::{NODE, SOCKET_IO_CLIENT};
+use devstack::tools::{NODE, PYTHON, SOCKET_IO_CLIENT};
 
+use super::documents::Form;
 use super::fate::Run;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -24,6 +25,34 @@ curl() {
     command curl --fail-with-body --show-error --max-time 20 "$@" || { code=$?; [ $code = 23 ] || echo "curl $*: $code" >>"$FAILED"; }
 }
 "#;
+
+/// The language of a block that is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Shell,
+    JavaScript,
+    Python,
+}
+
+impl Language {
+    /// The language of a fenced block; any other block is shell.
+    pub fn of(form: &Form) -> Self {
+        match form {
+            Form::Fenced(name) if name == "js" => Self::JavaScript,
+            Form::Fenced(name) if name == "python" => Self::Python,
+            _ => Self::Shell,
+        }
+    }
+
+    /// The program that runs a file of this language, and the name of the file.
+    fn interpreter(self) -> Result<(PathBuf, &'static str)> {
+        Ok(match self {
+            Self::Shell => ("bash".into(), "program.sh"),
+            Self::JavaScript => (NODE.path()?, "program.mjs"),
+            Self::Python => (PYTHON.path()?, "program.py"),
+        })
+    }
+}
 
 /// A folder, and the variables exported by the preceding blocks.
 pub struct Shell<'a> {
@@ -44,27 +73,33 @@ impl<'a> Shell<'a> {
         Ok(Self { folder, ports, exported: BTreeMap::new(), library })
     }
 
-    /// Whether it can run programs that use the Socket.IO client.
-    pub fn has_library(&self) -> bool {
-        self.library.is_some()
+    /// The program or library that a block needs and this machine lacks.
+    pub fn lacks(&self, text: &str, language: Language) -> Option<&'static str> {
+        match language {
+            Language::JavaScript if NODE.find().is_none() => Some("Node.js"),
+            Language::JavaScript if text.contains("socket.io-client") && self.library.is_none() => Some("Socket.IO client"),
+            Language::Python if PYTHON.find().is_none() => Some("Python"),
+            _ => None,
+        }
     }
 
-    /// Runs a block of shell or of JavaScript; returns the program if it keeps running, and the output expected of it.
-    pub fn block(&mut self, text: &str, is_program: bool, run: Run) -> Result<Option<(Process, &'static str)>> {
+    /// Runs a block; returns the program if it keeps running, and the output expected of it.
+    pub fn block(&mut self, text: &str, language: Language, run: Run) -> Result<Option<(Process, &'static str)>> {
         match run {
-            Run::Prints(expected) if is_program => {
-                let mut node = task("timeout");
-                node.arg(LIMIT.as_secs().to_string()).arg(NODE.path()?).arg(self.program(text)?);
-                let output = capture(node.current_dir(self.folder).envs(&self.exported))?;
-                ensure!(output.success && output.text.contains(expected), "failed or did not print {expected}:\n{}", output.text);
-            }
-            Run::Prints(expected) => {
+            Run::Prints(expected) if language == Language::Shell => {
                 let output = self.run(text)?;
                 ensure!(output.contains(expected), "did not print {expected}:\n{output}");
             }
+            Run::Prints(expected) => {
+                let (interpreter, program) = self.program(text, language)?;
+                let mut program_once = task("timeout");
+                program_once.arg(LIMIT.as_secs().to_string()).arg(interpreter).arg(program);
+                let output = capture(program_once.current_dir(self.folder).envs(&self.exported).env("NO_PROXY", OURS))?;
+                ensure!(output.success && output.text.contains(expected), "failed or did not print {expected}:\n{}", output.text);
+            }
             Run::GoesOn(begun, printed) => {
-                let program = self.program(text)?;
-                let daemon = Daemon::new("program", &NODE.path()?, self.folder).args([program]).current_dir(self.folder);
+                let (interpreter, program) = self.program(text, language)?;
+                let daemon = Daemon::new("program", &interpreter, self.folder).args([program]).current_dir(self.folder);
                 let mut process = self.exported.iter().fold(daemon, |daemon, (name, value)| daemon.env(name, value)).start()?;
                 process.wait_ready(LIMIT, || self.log().contains(begun))?;
                 return Ok(Some((process, printed)));
@@ -79,10 +114,12 @@ impl<'a> Shell<'a> {
         self.run(&format!("set +e\n{command}\ncode=$?\nset -e\n[ $code -le 1 ]")).map(drop)
     }
 
-    fn program(&self, text: &str) -> Result<PathBuf> {
-        let file = self.folder.join("program.mjs");
+    /// Writes a program into a file. Returns its interpreter and the file.
+    fn program(&self, text: &str, language: Language) -> Result<(PathBuf, PathBuf)> {
+        let (interpreter, name) = language.interpreter()?;
+        let file = self.folder.join(name);
         fs::write(&file, self.ports.replace_defaults(text))?;
-        Ok(file)
+        Ok((interpreter, file))
     }
 
     fn log(&self) -> String {
@@ -142,10 +179,12 @@ mod tests {
     fn a_refused_request_a_failed_command_and_unexpected_output_fail() {
         let (folder, ports) = (paths::temporary("shell").unwrap(), Ports::any(1).unwrap());
         let mut shell = Shell::new(folder.path(), &ports).unwrap();
-        assert!(shell.block("export name=Ada", false, Run::Prints("")).is_ok());
-        assert!(shell.block("echo \"hello $name\"", false, Run::Prints("hello Ada")).is_ok());
-        assert!(shell.block("echo \"hello $name\"", false, Run::Prints("hello Grace")).is_err());
-        assert!(shell.block("false", false, Run::Prints("")).is_err());
+        assert!(shell.block("export name=Ada", Language::Shell, Run::Prints("")).is_ok());
+        assert!(shell.block("echo \"hello $name\"", Language::Shell, Run::Prints("hello Ada")).is_ok());
+        assert!(shell.block("echo \"hello $name\"", Language::Shell, Run::Prints("hello Grace")).is_err());
+        assert!(shell.block("false", Language::Shell, Run::Prints("")).is_err());
+        assert!(shell.block("print('hello', 1 + 1)", Language::Python, Run::Prints("hello 2")).is_ok() || PYTHON.find().is_none());
+        assert!(shell.block("raise SystemExit(1)", Language::Python, Run::Prints("")).is_err());
         assert!(shell.request("echo x | grep y").is_ok());
         assert!(shell.request(&format!("curl -s http://{}/ | grep x", refusing())).is_err());
     }
