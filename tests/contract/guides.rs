@@ -1,5 +1,7 @@
-//! The guides in docs/ state what the code decides: the errors and limits in API.md. `paths` checks the links and the named files of all
-//! documents.
+//! The guides in docs/ state what the code decides: the errors and limits in API.md, the proofs in SECURITY.md. This file also checks that
+//! the glossary, the answers in FAQ.md and the index are complete. `paths` checks the links and the named files of all documents.
+
+use std::fs;
 
 use clap::CommandFactory;
 use serde_json::Value;
@@ -8,7 +10,8 @@ use vitrine::http::Code;
 use vitrine::interface::{EDGE, EDGE_DEFAULT};
 
 use crate::documents::assert_generated;
-use crate::files::text;
+use crate::files::{files, root, text};
+use crate::paths::code;
 
 /// The comments around the generated table of errors.
 const BEGIN: &str = "<!-- cargo xtask catalogue: begin -->\n";
@@ -108,5 +111,69 @@ fn every_operation_that_accepts_an_idempotency_key_or_a_condition_is_named() {
                 assert_eq!(section(&document, heading).contains(&name), is_accepted, "docs/API.md, {heading}: {name}");
             }
         }
+    }
+}
+
+#[test]
+fn every_defence_names_a_test_or_a_command_that_exists() {
+    let document = text("docs/SECURITY.md");
+    let defences: Vec<Vec<&str>> = rows(section(&document, "## Defences")).into_iter().filter(|row| row[0] != "threat").collect();
+    assert!(defences.len() > 20, "{}", defences.len());
+    for row in &defences {
+        let [threat, _, proof] = row[..] else { panic!("{row:?}") };
+        // `doctest` checks that the command exists.
+        let has_proof = code(proof).iter().any(|proof| proof.contains("::") || proof.starts_with("cargo xtask "));
+        assert!(has_proof, "{threat}: {proof}");
+    }
+    let tests: Vec<String> = code(&document).into_iter().filter(|code| code.contains("::") && !code.contains(' ')).collect();
+    assert!(tests.len() > 20, "{tests:?}");
+    for test in tests {
+        let (file, name) = test.split_once("::").unwrap();
+        let path = ["tests/api", "tests/contract"]
+            .map(|folder| format!("{folder}/{file}.rs"))
+            .into_iter()
+            .find(|path| root().join(path).is_file());
+        let path = path.unwrap_or_else(|| panic!("docs/SECURITY.md: no file of tests is called {file}"));
+        assert!(text(&path).contains(&format!("fn {name}(")), "docs/SECURITY.md: {path} has no test {name}");
+    }
+}
+
+#[test]
+fn every_term_of_the_glossary_occurs_in_another_document() {
+    let others: Vec<String> = ["docs", "docs/adr", "monitoring/runbooks"]
+        .iter()
+        .flat_map(|folder| files(folder, "md"))
+        .filter(|path| !path.ends_with("docs/GLOSSARY.md"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .chain([text("README.md"), text("CONTRIBUTING.md")])
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
+        .collect();
+    let glossary = text("docs/GLOSSARY.md");
+    let terms: Vec<&str> = glossary.split("**").skip(1).step_by(2).collect();
+    assert!(terms.len() > 50, "{}", terms.len());
+    assert!(terms.is_sorted_by_key(|term| term.to_lowercase()), "the terms must be sorted");
+    for term in terms {
+        assert!(others.iter().any(|text| text.contains(&term.to_lowercase())), "docs/GLOSSARY.md: no other document uses {term}");
+    }
+}
+
+#[test]
+fn every_answer_leads_to_a_proof_or_a_decision() {
+    let document = text("docs/FAQ.md");
+    let answers: Vec<&str> = document.split("\n### ").skip(1).collect();
+    assert!(answers.len() >= 20, "{}", answers.len());
+    for answer in answers {
+        let question = answer.lines().next().unwrap();
+        assert!(question.ends_with('?'), "{question}");
+        assert!(answer.contains("](") || answer.contains("`cargo xtask "), "{question}");
+    }
+}
+
+#[test]
+fn the_index_lists_every_document() {
+    let index = text("docs/README.md");
+    for path in files("docs", "md") {
+        let name = path.file_name().unwrap().to_string_lossy();
+        assert!(name == "README.md" || index.contains(&format!("]({name}")), "docs/README.md does not list {name}");
     }
 }

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::files::{files, root, text};
 
 /// Documents whose code names files of the checkout.
-const GUIDES: [&str; 2] = ["docs/API.md", "CONTRIBUTING.md"];
+const GUIDES: [&str; 5] = ["docs/API.md", "docs/DEVELOPMENT.md", "docs/FAQ.md", "docs/SECURITY.md", "CONTRIBUTING.md"];
 /// The folders with which the path of a file in a guide begins.
 const FOLDERS: [&str; 12] =
     ["src", "tests", "crates", "xtask", "monitoring", "docs", "deploy", "web", "templates", "migrations", "load", "platforms"];
 
 /// The code in a Markdown text: what is between two backticks in one line.
-fn code(markdown: &str) -> Vec<String> {
+pub fn code(markdown: &str) -> Vec<String> {
     let lines = without_blocks(markdown);
     lines.iter().flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
@@ -51,7 +51,7 @@ fn fragments(path: &Path) -> Vec<String> {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let of_root = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name));
+    let of_root = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(|name| root().join(name));
     ["docs", "docs/adr"].iter().flat_map(|folder| files(folder, "md")).chain(of_root).collect()
 }
 
