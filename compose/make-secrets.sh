@@ -58,7 +58,12 @@ chown 65532:65532 provider_sim_client_secret
 # Written atomically and only once: sealed data cannot be opened with another key.
 [ -s token_keys ] || head -c 32 /dev/urandom | base64 | give 65532 token_keys
 
-# A new volume belongs to root, but Caddy, the engine, Tempo and Loki do not run as root. Members of the engine's group may use its socket.
+# A new volume belongs to root, but Caddy, the engine, Tempo, Loki and the backups do not run as root. Members of the
+# engine's group may use its socket.
 chown 1000:1000 /volumes/caddy-data /volumes/engine-socket
 chown 10001:10001 /volumes/tempo-data /volumes/loki-data
+# The user of Postgres makes the backups; node-exporter reads their metrics.
+chown 999:999 /volumes/backups /volumes/backup-metrics
+chmod 700 /volumes/backups
+chmod 755 /volumes/backup-metrics
 chmod 750 /volumes/engine-socket

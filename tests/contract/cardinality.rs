@@ -42,6 +42,8 @@ const CONNECTIONS: usize = 400;
 const REDIS_DATABASES: usize = 16;
 /// Redis commands including their subcommands. The service uses a few dozen, and clients cannot send any.
 const REDIS_COMMANDS: usize = 400;
+/// Kinds of backups: logical, base, wal.
+const BACKUP_KINDS: usize = 3;
 /// The largest host considered: cores, disks, file systems, network devices.
 const HOST: [usize; 4] = [64, 64, 64, 64];
 const CPU_MODES: usize = 8;
@@ -188,6 +190,7 @@ fn of_the_machine() -> Vec<(&'static str, usize)> {
         "node_procs_blocked",
         "node_procs_running",
     ];
+    let of_backups = ["backup_duration_seconds", "backup_failures_total", "backup_last_success_timestamp_seconds", "backup_size_bytes"];
     let others = [
         ("node_cpu_seconds_total", cores * CPU_MODES),
         ("node_network_receive_bytes_total", devices),
@@ -195,7 +198,8 @@ fn of_the_machine() -> Vec<(&'static str, usize)> {
     ];
     let of_disks = of_disks.map(|name| (name, disks)).into_iter();
     let of_file_systems = of_file_systems.map(|name| (name, file_systems));
-    of_disks.chain(of_file_systems).chain(of_machine.map(|name| (name, 1))).chain(others).collect()
+    let of_backups = of_backups.map(|name| (name, BACKUP_KINDS));
+    of_disks.chain(of_file_systems).chain(of_machine.map(|name| (name, 1))).chain(of_backups).chain(others).collect()
 }
 
 /// The series of cAdvisor.
@@ -303,6 +307,11 @@ fn is_of(selector: &Selector, job: &str) -> bool {
     }
 }
 
+/// Whether the program of a job exposes a metric. The scripts of `backup/` write theirs into files that node-exporter reads.
+fn is_exposed(metric: &str, job: &str) -> bool {
+    metric.starts_with(prefix(job)) || (job == "node" && metric.starts_with("backup_"))
+}
+
 #[test]
 fn relabelling_keeps_exactly_the_selected_metrics() {
     let (catalogue, selectors) = (Catalogue::read(), selected());
@@ -320,7 +329,7 @@ fn relabelling_keeps_exactly_the_selected_metrics() {
             .map(|selector| selector.metric.as_str())
             .filter(|metric| if is_process(metric) { exposes_a_process(&job.name) } else { catalogue.row(metric).is_none() })
             // A selector can match several jobs. Except for `process_*`, its metric counts only for the job whose program exposes it.
-            .filter(|metric| is_process(metric) || metric.starts_with(prefix(&job.name)))
+            .filter(|metric| is_process(metric) || is_exposed(metric, &job.name))
             .collect();
         assert_eq!(kept, used, "{} must keep exactly the selected metrics", job.name);
         if job.name != "caddy" {

@@ -32,15 +32,13 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
 
 #[test]
 fn the_table_of_errors_matches_the_codes() {
-    let mut table = String::from("\n| status | code | title |\n| --: | --- | --- |\n");
-    for code in Code::ALL {
-        table += &format!("| {} | `{}` | {} |\n", code.status(), code.as_str(), code.title());
-    }
+    let own = Code::ALL.iter().map(|code| format!("| {} | `{}` | {} |", code.status(), code.as_str(), code.title()));
     let of_edge = EDGE.iter().filter(|(_, code)| Code::ALL.iter().all(|known| known.as_str() != *code));
-    for (status, code) in of_edge {
-        table += &format!("| {status} | `{code}` | From the edge: a replica did not answer |\n");
-    }
-    table += &format!("| other | `{EDGE_DEFAULT}` | From the edge: any other error |\n\n");
+    let of_edge = of_edge.map(|(status, code)| format!("| {status} | `{code}` | From the edge: a replica did not answer |"));
+    let head = ["| status | code | title |", "| --: | --- | --- |"].map(str::to_owned).into_iter();
+    let rows: Vec<String> =
+        head.chain(own).chain(of_edge).chain([format!("| other | `{EDGE_DEFAULT}` | From the edge: any other error |")]).collect();
+    let table = format!("\n{}\n\n", rows.join("\n"));
     let document = text("docs/API.md");
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();

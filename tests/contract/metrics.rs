@@ -11,8 +11,8 @@ use crate::files::{dashboards, files, rules, stem, texts_under};
 use crate::promql::{self, Query, Selector};
 use crate::runbooks::queries;
 
-/// Prefixes of the metrics of other programs, such as Prometheus, exporters and k6.
-const FOREIGN: [&str; 16] = [
+/// Prefixes of the metrics of other programs, such as Prometheus, exporters, k6 and the scripts of `backup/`.
+const FOREIGN: [&str; 17] = [
     "up",
     "scrape_",
     "ALERTS",
@@ -29,6 +29,7 @@ const FOREIGN: [&str; 16] = [
     "container_",
     "k6_",
     "otelcol_",
+    "backup_",
 ];
 /// Labels of every scraped series.
 const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];

@@ -7,6 +7,7 @@
 //! | [`ports`], [`stores`], [`stack`], [`engine`] | ports, Postgres and Redis, everything together, the Docker engine for environments |
 //! | [`doctor`], [`listeners`] | what this machine lacks, who listens on a port |
 //! | [`form`], [`configuration`], [`paths`] | demo or production, compose's files with local addresses, paths |
+//! | [`backup`] | backups of a stack and their return |
 //! | [`settings`] | the variables of `.env` |
 //! | [`speed`], [`yaml`] | shorter durations in the monitoring's configuration, removal of blocks from YAML |
 //! | [`cargo`], [`node`], [`web`], [`watch`] | builds: the application, Node.js projects, the browser bundle; changes of their sources |
@@ -16,6 +17,7 @@
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
 pub mod background;
+pub mod backup;
 pub mod cargo;
 pub mod configuration;
 pub mod doctor;

@@ -90,6 +90,8 @@ pub fn postgres(plan: &StorePlan<'_>) -> Result<Store> {
         ("max_connections", "200"),
         // As in compose, the log omits the detail of an error, which contains values such as the e-mail address of an account.
         ("log_error_verbosity", "terse"),
+        // As in compose: how much of its log Postgres keeps for a receiver of backups that is disconnected.
+        ("max_slot_wal_keep_size", "4GB"),
     ];
     if plan.durability == Durability::Disposable {
         settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
@@ -168,7 +170,7 @@ pub fn redis(plan: &StorePlan<'_>) -> Result<Store> {
 }
 
 /// The user for Postgres if xtask runs as root: `postgres` or `nobody`, because Postgres refuses to run as root.
-fn unprivileged_user() -> Result<Option<User>> {
+pub(crate) fn unprivileged_user() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }

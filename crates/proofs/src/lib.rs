@@ -11,6 +11,7 @@
 //! | [`correlate`] | from a slow panel to the log line, the trace, the statement, the job and its event; sampling and loss of traces |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, delivery to receivers |
 //! | [`health_matrix`] | reports of probes, edge and monitoring under each fault, and the time to recover |
+//! | [`dr_drill`] | everything returns from backups |
 //! | [`reconcile`] | metrics count exactly what clients count |
 //! | [`load`], [`peers`] | load with k6, a comparison with other services |
 //! | [`growth`], [`footprint`] | cost at growing amounts of work, CPU and memory of each process |
@@ -28,6 +29,7 @@ pub mod cardinality;
 pub mod correlate;
 pub mod deploy;
 pub mod doctest;
+pub mod dr_drill;
 pub mod drill;
 pub mod exposure;
 pub mod fanout;

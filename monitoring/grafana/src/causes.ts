@@ -73,5 +73,7 @@ export type Cause =
   | 'edge-errors'
   /** The certificate of the edge expires soon. */
   | 'certificate'
+  /** The last backup is too old. */
+  | 'old-backup'
   /** Containers run, which is so only under Compose. */
   | 'containers';

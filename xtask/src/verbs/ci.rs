@@ -15,8 +15,8 @@ use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
 use proofs::health_matrix::{self, Extent};
 use proofs::{
-    canary, cardinality, correlate, deploy, doctest, drill, fanout, footprint, interface, pictures, prose, reconcile, roll, smoke, suite,
-    version_skew,
+    canary, cardinality, correlate, deploy, doctest, dr_drill, drill, fanout, footprint, interface, pictures, prose, reconcile, roll,
+    smoke, suite, version_skew,
 };
 use rustix::process::Signal;
 
@@ -86,6 +86,7 @@ pub fn run(args: &Args) -> Result<bool> {
     footprint::add(&mut report, &footprint::Options::short())?;
     health_matrix::add(&mut report, if args.full { Extent::Whole } else { Extent::Short })?;
     version_skew::add(&mut report)?;
+    dr_drill::add(&mut report, dr_drill::Extent::Short)?;
     smoke::production::all(&mut report)?;
     compose(&mut report)?;
     report.finish()

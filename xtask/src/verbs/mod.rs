@@ -1,5 +1,6 @@
 //! One file per verb; each has its `Args` and a `run` that returns whether every step passed.
 
+pub mod backup;
 pub mod browser;
 pub mod canary;
 pub mod cardinality;
@@ -12,6 +13,7 @@ pub mod dev;
 pub mod doctest;
 pub mod doctor;
 pub mod down;
+pub mod dr_drill;
 pub mod drill;
 pub mod exposure;
 pub mod fanout;
@@ -27,6 +29,7 @@ pub mod peers;
 pub mod pictures;
 pub mod prose;
 pub mod reconcile;
+pub mod restore;
 pub mod roll;
 pub mod rules;
 pub mod slo;

@@ -1,13 +1,15 @@
 //! Controls of a running stack: stop, restart and freeze its processes, query its stores or put load on them. `stack` starts a new stack.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{DRAIN_GRACE, Stack};
+use super::{DRAIN_GRACE, START_LIMIT, Stack};
+use crate::backup::Backups;
+use crate::http;
 use crate::ports::Port;
 use crate::process::{Process, capture_ok, task, wait_until};
 use crate::stores;
@@ -30,6 +32,45 @@ impl Stack {
         let postgres = stores::postgres(&self.store_plan(&folder, Port::Postgres)?)?;
         *self.process("postgres")? = postgres.process;
         Ok(())
+    }
+
+    /// The data folder of Postgres.
+    pub fn postgres_data(&self) -> Result<PathBuf> {
+        Ok(stores::lasting_folder(&self.data("postgres")?)?.join("data"))
+    }
+
+    /// Loses Postgres: kills it with its server processes, and removes its data.
+    pub fn lose_postgres(&mut self) -> Result<()> {
+        self.signal_family("postgres", Signal::KILL)?;
+        self.process("postgres")?.end(Signal::KILL)?;
+        let data = self.postgres_data()?;
+        fs::remove_dir_all(&data).with_context(|| format!("failed to remove {}", data.display()))
+    }
+
+    /// Stops Prometheus, which writes everything that it holds, and returns the folder of its data.
+    pub fn stop_prometheus(&mut self) -> Result<PathBuf> {
+        self.process("prometheus")?.end(Signal::TERM)?;
+        self.data("prometheus")
+    }
+
+    /// Starts Prometheus again and waits until it answers queries.
+    pub fn start_prometheus_again(&mut self) -> Result<()> {
+        let ready = format!("{}/-/ready", self.plan.ports.url(Port::Prometheus)?);
+        wait_until("Prometheus answers", START_LIMIT, || {
+            self.process("prometheus")?.keep_running()?;
+            Ok(http::is_ok(&ready))
+        })
+    }
+
+    /// The backups of this stack.
+    pub fn backups(&self) -> Result<Backups> {
+        Backups::of_stack(&self.plan.folder, &self.plan.ports, &self.password)
+    }
+
+    /// The folder of the logs of its processes.
+    #[must_use]
+    pub fn logs(&self) -> &Path {
+        &self.logs
     }
 
     /// Runs SQL as Postgres' superuser and returns the rows.

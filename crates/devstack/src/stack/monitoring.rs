@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{START_LIMIT, Stack, say};
+use crate::backup;
 use crate::configuration;
 use crate::form::Form;
 use crate::http;
@@ -30,6 +31,7 @@ impl Stack {
         let ports = &self.plan.ports;
         let listen = |port| Ok::<_, anyhow::Error>(format!("--web.listen-address={}", ports.address(port)?));
         let postgres = format!("postgres://vitrine:{}@{}/vitrine?sslmode=disable", self.password, ports.address(Port::Postgres)?);
+        let textfile = format!("--collector.textfile.directory={}", backup::metrics_folder(&self.plan.folder)?.display());
         let mut exporters = vec![
             (
                 self.daemon("postgres-exporter", &POSTGRES_EXPORTER.path()?)
@@ -47,7 +49,7 @@ impl Stack {
                 format!("{}/metrics", ports.url(Port::RedisExporter)?),
             ),
             (
-                self.daemon("node-exporter", &NODE_EXPORTER.path()?).args([listen(Port::NodeExporter)?]).start()?,
+                self.daemon("node-exporter", &NODE_EXPORTER.path()?).args([listen(Port::NodeExporter)?, textfile]).start()?,
                 format!("{}/metrics", ports.url(Port::NodeExporter)?),
             ),
             (self.probes()?, format!("{}/metrics", ports.url(Port::BlackboxExporter)?)),

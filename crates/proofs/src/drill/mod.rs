@@ -8,6 +8,7 @@
 //! results. `panels` uses the same causes to make dashboard panels react.
 
 pub(crate) mod accounts;
+pub(crate) mod backup;
 pub(crate) mod burns;
 pub(crate) mod cache;
 pub(crate) mod database;

@@ -3,7 +3,9 @@
 //! critical alert that inhibits it. Churn comes last, because its alert compares the rate of connections with that of the hour before.
 
 use super::watch::Key;
-use super::{Drill, accounts, burns, cache, database, edge, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
+use super::{
+    Drill, accounts, backup, burns, cache, database, edge, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability,
+};
 
 /// Every drill, in batches.
 pub const ALL: &[&[Drill]] = &[
@@ -11,7 +13,16 @@ pub const ALL: &[&[Drill]] = &[
     &[burns::TICKETS],
     &[burns::SIGN_INS],
     &[http::SLOW],
-    &[frontend::SLOW, frontend::ERRORS, accounts::FAILURES, jobs::BACKLOG, infra::DISK, meta::CARDINALITY, environments::FAILING],
+    &[
+        frontend::SLOW,
+        frontend::ERRORS,
+        accounts::FAILURES,
+        jobs::BACKLOG,
+        infra::DISK,
+        backup::OLD,
+        meta::CARDINALITY,
+        environments::FAILING,
+    ],
     &[environments::SLOW, accounts::OAUTH, jobs::PLATFORM, database::CONNECTIONS],
     &[http::ERRORS],
     &[database::SLOW],

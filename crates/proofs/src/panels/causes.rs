@@ -20,7 +20,7 @@ use crate::drill::test_stack::{TestStack, send_and_forget};
 use crate::drill::traffic::Traffic;
 use crate::drill::watch::parts;
 use crate::drill::{Drill, Mitigation, ends};
-use crate::drill::{accounts, cache, database, edge, environments, frontend, http, infra, jobs, meta, realtime, runtime};
+use crate::drill::{accounts, backup, cache, database, edge, environments, frontend, http, infra, jobs, meta, realtime, runtime};
 
 /// Longer than the whole proof.
 const LOAD_LASTS: Duration = Duration::from_hours(2);
@@ -99,6 +99,8 @@ pub enum Cause {
     EdgeErrors,
     /// The certificate of the edge expires soon.
     Certificate,
+    /// The last backup is too old.
+    OldBackup,
     /// Containers run, which is so only under Compose.
     Containers,
 }
@@ -165,6 +167,7 @@ impl Cause {
             Self::ReplicaStopped => infra::REPLICA,
             Self::EdgeErrors => infra::SERVICE,
             Self::Certificate => edge::CERTIFICATE,
+            Self::OldBackup => backup::OLD,
         })
     }
 

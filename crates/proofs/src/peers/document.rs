@@ -69,7 +69,12 @@ fn ratios(results: &Results) -> String {
 
 /// Replaces the tables between the markers of a verb in docs/PERFORMANCE.md.
 pub fn write(verb: &str, tables: &str) -> Result<()> {
-    let path = paths::root().join("docs/PERFORMANCE.md");
+    write_into("docs/PERFORMANCE.md", verb, tables)
+}
+
+/// As [`write`], in another document.
+pub fn write_into(document: &str, verb: &str, tables: &str) -> Result<()> {
+    let path = paths::root().join(document);
     let before = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
     let after = replace(&before, verb, tables).with_context(|| format!("{} has no markers for the tables", path.display()))?;
     fs::write(&path, after).with_context(|| format!("failed to write {}", path.display()))

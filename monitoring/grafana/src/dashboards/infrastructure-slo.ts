@@ -5,7 +5,7 @@ import { BAD, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { alertsFiring, fullestDisk, machineCpu, targetsDown } from '../figures.js';
 import { barGauge, stat, stateTimeline, table, timeSeries } from '../panels.js';
-import { AT_EDGE, byClass, from, max, min, orZero, part, quantile, rate, ratio, sum } from '../queries.js';
+import { AT_EDGE, byClass, from, inShownTime, max, min, orZero, part, quantile, rate, ratio, sum } from '../queries.js';
 
 const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', AT_EDGE, ...matchers);
 const edgeRequests = (...matchers: string[]) => part(edge(...matchers), 'count');
@@ -225,6 +225,31 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         unit: 'Bps',
         query: { sent: sum(rate(from('caddy', 'caddy_http_response_size_bytes_sum', AT_EDGE))) },
         movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'Backups',
+      table({
+        title: 'Backups',
+        description:
+          'The last good backup of each kind: its age, its size, how long it took, and the attempts in the selected time range that made none. No rows: nobody has set backups up. Good: an age below 25 hours, and below a minute for wal; no failures.',
+        unit: 'none',
+        query: {
+          age: `time() - max by (kind) (${from('node', 'backup_last_success_timestamp_seconds')})`,
+          size: max(from('node', 'backup_size_bytes'), 'kind'),
+          duration: max(from('node', 'backup_duration_seconds'), 'kind'),
+          failures: max(inShownTime(from('node', 'backup_failures_total')), 'kind'),
+        },
+        columns: {
+          kind: { title: 'Kind' },
+          'Value #A': { title: 'Age', unit: 's', limits: low(25 * 3600, 26 * 3600) },
+          'Value #B': { title: 'Size', unit: 'bytes' },
+          'Value #C': { title: 'Duration', unit: 's' },
+          'Value #D': { title: 'Failures', unit: 'short', decimals: 0, limits: none },
+        },
+        alert: 'BackupTooOld',
+        movedBy: 'old-backup',
+        height: 6,
       }),
     ),
     row(
