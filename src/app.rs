@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::cache::{Cache, RedisClient};
 use crate::config::{Config, Environment};
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::demo;
 use crate::fault_injection::FaultInjector;
 use crate::features::accounts::{self, AccountLimits, Accounts, sign_out_ended};
@@ -32,6 +32,7 @@ use crate::heartbeat::Heartbeat;
 use crate::jobs::{Queue, Workers};
 use crate::mail::Mailer;
 use crate::metrics::exporter::Exporter;
+use crate::metrics::labels::Dependency;
 use crate::metrics::samplers;
 use crate::platforms::Platforms;
 use crate::realtime::Realtime;
@@ -205,7 +206,11 @@ impl App {
     /// # Errors
     /// When the database is unavailable or a migration fails.
     pub async fn migrate(self) -> Result<(), AppError> {
-        Ok(self.background.state.db.migrate(|_| ()).await?)
+        let result = self.background.state.db.migrate(|_| ()).await;
+        result.map_err(|error| match db::cause(&error) {
+            Some(cause) => cause.sentence(Dependency::Postgres).into(),
+            None => error.into(),
+        })
     }
 
     /// Makes the account with this e-mail an admin. Once this returns, every replica treats the account as an admin.

@@ -1,9 +1,10 @@
 //! Configuration: every variable with its type, default, unit and effect. `vitrine config` prints the values.
 //!
 //! Error messages name the variable and its requirement, never the value of a secret. `command_line` reads the variables; `values` and
-//! `tools` define their types.
+//! `tools` define their types; `stores` has the rules for Postgres and Redis.
 
 mod command_line;
+mod stores;
 mod tools;
 mod values;
 
@@ -17,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::command_line::{Cli, Verb};
+pub use self::stores::{PasswordFile, authorities};
 pub use self::tools::{Tool, ToolAddress, ToolUrls};
 pub use self::values::{Environment, LogFormat, LogsExporter, Networks, Requirement};
 use self::values::{duration, limit, platform_limit, statement_limit};
@@ -24,9 +26,6 @@ use crate::domain::DriverName;
 use crate::mail;
 use crate::sealing::Keyring;
 use crate::telemetry::levels;
-
-/// Passwords that examples use. Production rejects them.
-const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret", "changeme", "admin"];
 
 /// The configuration of a replica.
 #[derive(Args, Clone, Debug)]
@@ -58,9 +57,15 @@ pub struct Config {
     )]
     pub readiness_requires: Vec<Requirement>,
 
-    /// Postgres URL, such as postgres://user:password@host:port/database (secret)
+    /// Postgres URL, such as postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem (secret)
     #[arg(long, env = "DATABASE_URL", value_name = "DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
+    /// URL of Postgres itself, if `DATABASE_URL` leads to a pooler in transaction mode; for migrations and notifications (secret)
+    #[arg(long, env = "DATABASE_DIRECT_URL", value_name = "DATABASE_DIRECT_URL", hide_env_values = true)]
+    pub database_direct_url: Option<SecretString>,
+    /// File with the password of Postgres, read again when Postgres refuses it; the URLs must then have none
+    #[arg(long, env = "DATABASE_PASSWORD_FILE", value_name = "DATABASE_PASSWORD_FILE")]
+    pub database_password_file: Option<PathBuf>,
     /// Maximum number of Postgres connections in the pool of this replica
     #[arg(long, env = "DATABASE_MAX_CONNECTIONS", value_name = "DATABASE_MAX_CONNECTIONS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_max_connections: u32,
@@ -71,9 +76,15 @@ pub struct Config {
     #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", value_name = "DATABASE_STATEMENT_TIMEOUT", default_value = "1500ms", value_parser = statement_limit)]
     pub database_statement_timeout: Duration,
 
-    /// Redis URL, such as redis://:password@host:port/number (secret)
+    /// Redis URL, such as redis://user:password@host:port/number, or rediss:// for TLS (secret)
     #[arg(long, env = "REDIS_URL", value_name = "REDIS_URL", hide_env_values = true)]
     pub redis_url: SecretString,
+    /// PEM file with the authorities that may sign the certificate of Redis; if unset, those that browsers trust
+    #[arg(long, env = "REDIS_CA_FILE", value_name = "REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
+    /// File with the password of Redis, read again for each connection; the URL must then have none
+    #[arg(long, env = "REDIS_PASSWORD_FILE", value_name = "REDIS_PASSWORD_FILE")]
+    pub redis_password_file: Option<PathBuf>,
     /// Prefix of all Redis keys
     #[arg(long, env = "REDIS_KEY_PREFIX", value_name = "REDIS_KEY_PREFIX", default_value = "vitrine")]
     pub redis_key_prefix: String,
@@ -277,17 +288,7 @@ impl Config {
     /// # Errors
     /// A message that names the variable and its requirement.
     pub fn check(&self) -> Result<(), String> {
-        for (name, url, schemes) in
-            [("DATABASE_URL", &self.database_url, ["postgres", "postgresql"]), ("REDIS_URL", &self.redis_url, ["redis", "redis"])]
-        {
-            let url = Url::parse(url.expose_secret()).map_err(|error| format!("{name} must be a URL: {error}"))?;
-            if !schemes.contains(&url.scheme()) {
-                return Err(format!("{name} must be a URL that starts with {}://", schemes[0]));
-            }
-            if self.environment == Environment::Production && url.password().is_some_and(|password| KNOWN_PASSWORDS.contains(&password)) {
-                return Err(format!("{name} must have a password of your own in production: this one is used in examples"));
-            }
-        }
+        self.check_stores()?;
         if self.environment == Environment::Production && self.metrics_token.as_ref().is_some_and(|token| token.expose_secret().len() < 16)
         {
             return Err("METRICS_TOKEN must be at least 16 characters in production".to_owned());

@@ -20,7 +20,8 @@ use utoipa::ToSchema;
 
 use crate::cache::RedisClient;
 use crate::config::Requirement;
-use crate::db::{Db, StoreError};
+use crate::db::{self, Db, StoreError};
+use crate::diagnosis::Cause;
 use crate::domain::DriverName;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Dependency, Severity, SystemError};
@@ -82,9 +83,11 @@ pub struct Check {
     /// Time of the last change of the status.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
-    /// Class of the last failure: `not_checked` before the first check, null if no check has failed since the dependency came up.
+    /// Class of the last failure: `not_checked` before the first check, `refused` if `detail` has the reason, null if no check has failed
+    /// since the dependency came up.
     pub last_error: Option<&'static str>,
-    /// For the environment driver, its name; for Postgres, the sessions that block a migration.
+    /// For the environment driver, its name; for a store, why it refuses connections and what to check, or the sessions that block a
+    /// migration.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub detail: Option<Cow<'static, str>>,
@@ -188,10 +191,12 @@ impl Health {
         let mut pause = MIGRATE_PAUSE;
         while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {
             self.0.metrics.system_errors.increment((SystemError::Migration, Severity::Error));
-            tracing::warn!(error = &error as &dyn Error, "failed to migrate the schema; retrying");
-            self.explain(Dependency::Postgres, None);
-            self.note(Dependency::Postgres, Duration::ZERO, Err("migration"));
-            self.note(Dependency::Redis, Duration::ZERO, redis_state(&redis));
+            let cause = db::cause(&error);
+            if cause.is_none() {
+                tracing::warn!(error = &error as &dyn Error, "failed to migrate the schema; retrying");
+            }
+            self.check(Dependency::Postgres, Duration::ZERO, Err(Failure { class: "migration", cause }));
+            self.check(Dependency::Redis, Duration::ZERO, redis_state(&redis));
             tokio::time::sleep(pause).await;
             pause = MAX_MIGRATE_PAUSE.min(2 * pause);
         }
@@ -205,9 +210,9 @@ impl Health {
         loop {
             ticks.tick().await;
             let start = Instant::now();
-            let result = tokio::time::timeout(CHECK_TIMEOUT, postgres.ping()).await.unwrap_or(Err("timeout"));
-            self.note(Dependency::Postgres, start.elapsed(), result);
-            self.note(Dependency::Redis, Duration::ZERO, redis_state(&redis));
+            let result = tokio::time::timeout(CHECK_TIMEOUT, postgres.ping()).await.unwrap_or(Err("timeout".into()));
+            self.check(Dependency::Postgres, start.elapsed(), result);
+            self.check(Dependency::Redis, Duration::ZERO, redis_state(&redis));
         }
     }
 
@@ -222,6 +227,20 @@ impl Health {
         if let Some(check) = known.checks.get_mut(dependency.name()) {
             check.detail = detail;
         }
+    }
+
+    /// Records the result of one check of a store. The log names the reason of a refusal once, and again only after another result.
+    fn check(&self, store: Dependency, latency: Duration, result: Result<(), Failure>) {
+        let cause = result.as_ref().err().and_then(|failure| failure.cause);
+        let reason = cause.map(|cause| cause.sentence(store));
+        if let Some(reason) = &reason {
+            let is_known = self.0.known.read().checks.get(store.name()).is_some_and(|check| check.detail.as_deref() == Some(reason));
+            if !is_known {
+                tracing::warn!(store = store.name(), reason, "failed to connect to a store; retrying");
+            }
+        }
+        self.explain(store, reason.map(Cow::from));
+        self.note(store, latency, result.map_err(|failure| failure.cause.map_or(failure.class, |_| "refused")));
     }
 
     /// Records the result of one check of a dependency.
@@ -252,6 +271,18 @@ impl Health {
     }
 }
 
+/// A failed check: its class, and why the store refuses connections, if it does.
+struct Failure {
+    class: &'static str,
+    cause: Option<Cause>,
+}
+
+impl From<&'static str> for Failure {
+    fn from(class: &'static str) -> Self {
+        Self { class, cause: None }
+    }
+}
+
 /// Pings Postgres, one ping at a time.
 struct Postgres {
     db: Db,
@@ -262,7 +293,7 @@ struct Postgres {
 impl Postgres {
     /// Pings after the previous ping has ended. A check never cancels a ping, because a cancelled ping loses its connection. On a busy
     /// replica, opening a new connection takes much longer than a check: SCRAM in sqlx yields to other tasks eight hundred times.
-    async fn ping(&mut self) -> Result<(), &'static str> {
+    async fn ping(&mut self) -> Result<(), Failure> {
         if let Some(late) = &mut self.pending {
             let _whatever_it_was = late.await;
         }
@@ -272,15 +303,15 @@ impl Postgres {
         self.pending = None;
         match answer {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(StoreError::Unavailable(_))) => Err("unavailable"),
-            Ok(Err(StoreError::Timeout)) => Err("timeout"),
-            Ok(Err(StoreError::Contended | StoreError::Conflict(_) | StoreError::Internal(_))) | Err(_) => Err("internal"),
+            Ok(Err(StoreError::Unavailable(error))) => Err(Failure { class: "unavailable", cause: db::cause(&*error) }),
+            Ok(Err(StoreError::Timeout)) => Err("timeout".into()),
+            Ok(Err(StoreError::Contended | StoreError::Conflict(_) | StoreError::Internal(_))) | Err(_) => Err("internal".into()),
         }
     }
 }
 
-fn redis_state(redis: &RedisClient) -> Result<(), &'static str> {
-    if redis.is_connected() { Ok(()) } else { Err("unavailable") }
+fn redis_state(redis: &RedisClient) -> Result<(), Failure> {
+    if redis.is_connected() { Ok(()) } else { Err(Failure { class: "unavailable", cause: redis.cause() }) }
 }
 
 /// Checks the readiness of the replica in this container, for the health check of an image without a shell.

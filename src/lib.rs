@@ -8,6 +8,7 @@
 //! | [`state`] | the services that handlers share |
 //! | [`interface`], [`api_docs`] | the `OpenAPI` description, and its pages |
 //! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |
+//! | [`diagnosis`] | why a store refuses the service, in sentences for operators |
 //! | [`tools`] | the state of the operators' tools, such as Grafana |
 //! | [`features`] | the features of the service, one folder each |
 //! | [`domain`] | enums, validation, paging and versions, for models, services and stores |
@@ -32,6 +33,7 @@ pub mod cache;
 pub mod config;
 pub mod db;
 pub mod demo;
+pub mod diagnosis;
 pub mod domain;
 pub mod fault_injection;
 pub mod features;

@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, Value};
-use secrecy::ExposeSecret;
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, PushInfo, PushKind, Value};
 use tokio::sync::Notify;
 
+use super::address::{Address, hello, is_replica, require_primary};
+use super::unavailable::RedisUnavailable;
 use crate::config::Config;
+use crate::diagnosis::Cause;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Outcome, RedisCommand, RedisRole, Severity, SystemError};
 use crate::telemetry::spans;
@@ -23,20 +25,8 @@ use crate::telemetry::spans;
 /// Longest pause between pings while connected, and between attempts to connect while disconnected.
 const BEAT: Duration = Duration::from_millis(250);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Redis is unavailable.
-#[derive(Debug, thiserror::Error)]
-pub enum RedisUnavailable {
-    /// There is no connection.
-    #[error("Redis is not connected")]
-    Disconnected,
-    /// Redis did not answer within `REDIS_TIMEOUT`, or did not accept a connection in time.
-    #[error("Redis did not answer in time")]
-    Timeout,
-    /// Redis rejected the command, its answer has an unexpected type, or the connection failed.
-    #[error(transparent)]
-    Failed(#[from] redis::RedisError),
-}
+/// Longest pause between attempts to connect while Redis refuses connections for a reason that only an operator can remove.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// A connection and its number: a late failure on an old connection must not discard the new one.
 type Numbered = (u64, MultiplexedConnection);
@@ -54,11 +44,13 @@ struct Subscription {
 type OnMessage = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
 
 struct Inner {
-    client: Client,
+    address: Address,
     role: RedisRole,
     subscription: Option<Subscription>,
     timeout: Duration,
     connection: RwLock<Option<Numbered>>,
+    /// Why the last attempt to connect failed, if an operator must mend it.
+    cause: Mutex<Option<Cause>>,
     /// Pending invalidations by key: a command to run before the next connection is used, and the time when it becomes irrelevant.
     pending_invalidations: Mutex<HashMap<String, (Cmd, Instant)>>,
     lost: Notify,
@@ -90,15 +82,13 @@ impl RedisClient {
     }
 
     fn with(config: &Config, role: RedisRole, subscription: Option<Subscription>, metrics: Metrics) -> redis::RedisResult<Self> {
-        let info = config.redis_url.expose_secret().into_connection_info()?;
-        // RESP3, so that one connection can receive both messages and the answers to pings.
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self(Arc::new(Inner {
-            client: Client::open(info.set_redis_settings(settings))?,
+            address: Address::of(config)?,
             role,
             subscription,
             timeout: config.redis_timeout,
             connection: RwLock::default(),
+            cause: Mutex::default(),
             pending_invalidations: Mutex::default(),
             lost: Notify::new(),
             connections: AtomicU64::new(0),
@@ -116,8 +106,11 @@ impl RedisClient {
         let result = self.run_on(connection, label, command).await;
         let broken = match &result {
             Err(RedisUnavailable::Timeout) => true,
-            Err(RedisUnavailable::Failed(error)) => error.is_unrecoverable_error() || error.is_io_error(),
-            Ok(_) | Err(RedisUnavailable::Disconnected) => false,
+            Err(RedisUnavailable::Failed(error)) => {
+                // After a failover, the old primary is a replica, which refuses changes.
+                error.is_unrecoverable_error() || error.is_io_error() || matches!(error.code(), Some("READONLY" | "MASTERDOWN"))
+            }
+            Ok(_) | Err(RedisUnavailable::Disconnected | RedisUnavailable::Refused(_)) => false,
         };
         if broken {
             self.replace(None, |current| current == Some(number));
@@ -153,14 +146,27 @@ impl RedisClient {
         self.0.connection.read().is_some()
     }
 
+    /// Why Redis refuses connections, if an operator must mend it.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        *self.0.cause.lock()
+    }
+
     /// Connects, pings and reconnects. Runs until the task is aborted.
     pub async fn keep_connected(self) {
+        let mut pause = BEAT;
         loop {
-            let connection = self.0.connection.read().clone();
-            match connection {
-                Some(_) => drop(self.run::<Value>(RedisCommand::Ping, &redis::cmd("PING")).await),
-                None => self.connect().await,
+            if self.is_connected() {
+                self.beat().await;
+            } else {
+                self.connect().await;
             }
+            if self.cause().is_some_and(Cause::is_lasting) {
+                tokio::time::sleep(pause).await;
+                pause = MAX_PAUSE.min(2 * pause);
+                continue;
+            }
+            pause = BEAT;
             let wake = tokio::time::timeout(BEAT, self.0.lost.notified()).await;
             if wake.is_ok() && !self.is_connected() {
                 self.connect().await;
@@ -168,8 +174,26 @@ impl RedisClient {
         }
     }
 
+    /// Pings, and discards the connection if its server has become a replica. A subscriber changes nothing, so it would not notice.
+    async fn beat(&self) {
+        let number = self.0.connection.read().as_ref().map(|(number, _)| *number);
+        if self.run::<Value>(RedisCommand::Ping, &hello()).await.is_ok_and(|answer| is_replica(&answer)) {
+            self.replace(None, |current| current == number);
+            self.0.lost.notify_one();
+        }
+    }
+
     /// Tries to connect once. Short-lived programs call this instead of [`Self::keep_connected`].
     pub async fn connect(&self) {
+        let result = self.try_to_connect().await;
+        let was_connected = self.0.connections.load(Ordering::Relaxed) > 0;
+        *self.0.cause.lock() = result.as_ref().err().and_then(|error| self.0.address.cause(error, was_connected));
+        if let Err(error) = result {
+            tracing::debug!(error = &error as &dyn std::error::Error, role = self.0.role.name(), "failed to connect to Redis");
+        }
+    }
+
+    async fn try_to_connect(&self) -> Result<(), RedisUnavailable> {
         let mut config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
         if let Some(Subscription { on_message, .. }) = &self.0.subscription {
             let on_message = on_message.clone();
@@ -180,23 +204,24 @@ impl RedisClient {
                 Ok::<_, std::convert::Infallible>(())
             });
         }
-        let attempt = self.0.client.get_multiplexed_async_connection_with_config(&config);
-        let connection = self.measure(RedisCommand::Connect, async {
-            tokio::time::timeout(CONNECT_TIMEOUT, attempt).await.map_err(|_| RedisUnavailable::Timeout)?.map_err(RedisUnavailable::Failed)
-        });
-        let Ok(mut connection) = connection.await else { return };
+        let mut connection = self
+            .measure(RedisCommand::Connect, async {
+                let client = self.0.address.client()?;
+                let attempt = async {
+                    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+                    require_primary(&mut connection).await.map(|()| connection)
+                };
+                tokio::time::timeout(CONNECT_TIMEOUT, attempt).await.map_err(|_| RedisUnavailable::Timeout)?
+            })
+            .await?;
         if let Some(Subscription { channel, .. }) = &self.0.subscription {
-            let subscribed = self.measure(RedisCommand::Subscribe, async {
+            self.measure(RedisCommand::Subscribe, async {
                 let answer = tokio::time::timeout(self.0.timeout, connection.subscribe(channel));
                 answer.await.map_err(|_| RedisUnavailable::Timeout)?.map_err(RedisUnavailable::Failed)
-            });
-            if subscribed.await.is_err() {
-                return;
-            }
+            })
+            .await?;
         }
-        if let Err(error) = self.flush_and_install(connection).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "failed to flush pending invalidations");
-        }
+        self.flush_and_install(connection).await
     }
 
     /// Flushes the pending invalidations over a connection that no caller uses yet, then hands it to callers.

@@ -6,11 +6,13 @@
 //! began before the change finds the tombstone and loads again, so it can neither store nor return the stale value.
 //! If Redis did not accept a removal, the removal runs before this replica uses Redis again.
 
+mod address;
 mod client;
 mod invalidations;
 pub mod marks;
 pub mod throttle;
 mod trust;
+mod unavailable;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +23,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-pub use client::{RedisClient, RedisUnavailable};
+pub use client::RedisClient;
 pub use invalidations::Invalidation;
 pub use trust::Stale;
+pub use unavailable::RedisUnavailable;
 
 use self::client::millis;
 use self::trust::Invalidations;

@@ -11,7 +11,7 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use super::Config;
 
 /// Variables that `<NAME>_FILE` can provide.
-const SECRETS: [&str; 5] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "SMTP_URL", "TOKEN_KEYS"];
+const SECRETS: [&str; 6] = ["DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "METRICS_TOKEN", "SMTP_URL", "TOKEN_KEYS"];
 /// The value of `REPLICA` that stands for the name of the machine, for orchestrators that start all replicas with the same variables.
 const NAME_OF_MACHINE: &str = "@hostname";
 

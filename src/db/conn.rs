@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Map, Query as Statement};
-use sqlx::{Connection, PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Connection, Executor, Postgres};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::StoreError;
+use super::failover::Failover;
+use super::route::{Route, control};
 use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Query, QueryStatus};
@@ -31,22 +33,36 @@ pub struct Conn {
     /// Callbacks to run after the commit.
     callbacks: Vec<Box<dyn FnOnce() + Send>>,
     deadline: Duration,
+    route: Route,
+    failover: Failover,
     faults: FaultInjector,
     pub(super) metrics: Metrics,
 }
 
-/// Runs a statement on the connection of `$conn`.
+/// Runs a statement on the connection of `$conn`, in a transaction of its own if the route requires one.
 macro_rules! observed {
     ($conn:expr, $query:expr, |$connection:ident| $future:expr) => {{
-        let Conn { connection, busy, deadline, faults, metrics, .. } = $conn;
-        let $connection = &mut **connection.as_mut().expect("the connection exists until drop");
+        let Conn { connection, busy, in_transaction, deadline, route, failover, faults, metrics, .. } = $conn;
+        let session = &mut **connection.as_mut().expect("the connection exists until drop");
+        let begin = if *in_transaction { None } else { route.begin_for_one() };
         let statement = async {
-            if let Some(delay) = faults.statement($query) {
-                sleep(&mut *$connection, delay).await?;
+            if let Some(begin) = begin {
+                control(session, begin).await?;
             }
-            $future.await
+            let result = async {
+                if let Some(delay) = faults.statement($query) {
+                    sleep(route.over(&mut *session), delay).await?;
+                }
+                let $connection = route.over(&mut *session);
+                $future.await
+            }
+            .await;
+            if begin.is_some() {
+                control(session, if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+            }
+            result
         };
-        observe(metrics, *deadline, busy, $query, statement).await
+        observe(metrics, *deadline, failover, busy, $query, statement).await
     }};
 }
 
@@ -55,10 +71,13 @@ impl Conn {
         connection: PoolConnection<Postgres>,
         share: Option<OwnedSemaphorePermit>,
         deadline: Duration,
+        route: Route,
+        failover: Failover,
         faults: FaultInjector,
         metrics: Metrics,
     ) -> Self {
-        Self { connection: Some(connection), share, busy: false, in_transaction: false, callbacks: Vec::new(), deadline, faults, metrics }
+        let (in_transaction, callbacks) = (false, Vec::new());
+        Self { connection: Some(connection), share, busy: false, in_transaction, callbacks, deadline, route, failover, faults, metrics }
     }
 
     /// Fetches at most one row.
@@ -107,7 +126,8 @@ impl Conn {
 
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
         self.in_transaction = true;
-        self.execute(Query::Begin, sqlx::query("BEGIN")).await.map(drop)
+        let begin = AssertSqlSafe(self.route.begin().to_owned());
+        observed!(self, Query::Begin, |connection| connection.execute(begin)).map(drop)
     }
 
     /// Runs `callback` after a successful commit, and never if the transaction is rolled back. Use it in code whose caller commits the
@@ -121,7 +141,7 @@ impl Conn {
     /// # Errors
     /// See [`StoreError`]. After [`StoreError::Timeout`] or [`StoreError::Unavailable`], the outcome of the commit is unknown.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        self.execute(Query::Commit, sqlx::query("COMMIT")).await?;
+        observed!(&mut self, Query::Commit, |connection| connection.execute("COMMIT"))?;
         self.in_transaction = false;
         for callback in std::mem::take(&mut self.callbacks) {
             callback();
@@ -148,7 +168,7 @@ async fn give_back(
     deadline: Duration,
 ) {
     if in_transaction {
-        let rollback = tokio::time::timeout(deadline, sqlx::query("ROLLBACK").execute(&mut *connection)).await;
+        let rollback = tokio::time::timeout(deadline, control(&mut connection, "ROLLBACK")).await;
         if !matches!(rollback, Ok(Ok(_))) {
             drop(connection.detach().close_hard().await);
             return;
@@ -159,13 +179,14 @@ async fn give_back(
 }
 
 /// Delays a statement for fault injection. The delay happens in Postgres, so its statement timeout applies to the delay.
-async fn sleep(connection: &mut PgConnection, delay: Duration) -> Result<(), sqlx::Error> {
+async fn sleep(connection: impl Executor<'_, Database = Postgres>, delay: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_sleep($1)").bind(delay.as_secs_f64()).execute(connection).await.map(drop)
 }
 
 async fn observe<T>(
     metrics: &Metrics,
     deadline: Duration,
+    failover: &Failover,
     busy: &mut bool,
     query: Query,
     statement: impl Future<Output = Result<T, sqlx::Error>>,
@@ -176,7 +197,7 @@ async fn observe<T>(
         report.status = QueryStatus::Timeout;
         return Err(StoreError::Timeout);
     };
-    let result = result.map_err(StoreError::from);
+    let result = result.inspect_err(|error| failover.note(error)).map_err(StoreError::from);
     // Do not reuse a connection whose database is unavailable, or read-only after a failover.
     *busy = matches!(result, Err(StoreError::Unavailable(_)));
     report.status = match &result {

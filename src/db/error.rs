@@ -52,8 +52,10 @@ impl From<sqlx::Error> for StoreError {
             // Undefined table or column: this replica already serves requests, but its migrations have not run yet.
             "42P01" | "42703" => Self::Unavailable(Arc::new(error)),
             // Shutting down, starting, too many connections, read-only after a failover, idle for too long in a transaction,
-            // broken connection.
-            code if code.starts_with("57P") || code.starts_with("08") || matches!(code, "53300" | "25006" | "25P03") => {
+            // broken connection, refused login, unknown database.
+            code if ["57P", "08", "28"].iter().any(|class| code.starts_with(class))
+                || matches!(code, "53300" | "25006" | "25P03" | "3D000") =>
+            {
                 Self::Unavailable(Arc::new(error))
             }
             _ => Self::Internal(Arc::new(error)),

@@ -5,28 +5,31 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool};
+use sqlx::postgres::PgListener;
+
+use super::failover::Failover;
+use super::login::Pool;
 
 /// Interval of probes, which detect a connection that the network dropped without notice.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Calls `wake` after each notification on the channel, after each new connection, and after each probe. Runs until the task is aborted.
-pub(super) async fn listen(pool: &PgPool, channel: &str, deadline: Duration, wake: impl Fn() + Send + Sync) {
+pub(super) async fn listen(pool: &Pool, channel: &str, deadline: Duration, failover: &Failover, wake: impl Fn() + Send + Sync) {
     loop {
-        let Err(error) = listen_once(pool, channel, deadline, &wake).await;
-        tracing::debug!(error = &error as &dyn std::error::Error, channel, "failed to listen for notifications; reconnecting");
+        pool.read_password();
+        tokio::select! {
+            Err(error) = listen_once(pool, channel, deadline, &wake) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, channel, "failed to listen for notifications; reconnecting");
+            }
+            () = failover.outdates_connection() => {}
+        }
         tokio::time::sleep(RECONNECT_INTERVAL).await;
     }
 }
 
-async fn listen_once(
-    pool: &PgPool,
-    channel: &str,
-    deadline: Duration,
-    wake: &(impl Fn() + Send + Sync),
-) -> Result<Infallible, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
+async fn listen_once(pool: &Pool, channel: &str, deadline: Duration, wake: &(impl Fn() + Send + Sync)) -> Result<Infallible, sqlx::Error> {
+    let mut listener = PgListener::connect_with(&pool.inner).await?;
     within(deadline, listener.listen(channel)).await?;
     loop {
         wake();

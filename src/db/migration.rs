@@ -1,4 +1,4 @@
-//! Migrates the schema: one replica at a time, on a separate connection.
+//! Migrates the schema: one replica at a time, on a separate connection, which never leads through a pooler: it holds a lock.
 //!
 //! The migrations are in `migrations/`. [`health`](crate::health) decides when to retry.
 
@@ -33,7 +33,7 @@ impl Db {
     /// When the database is unavailable, a migration fails, or the migrations do not end within two minutes.
     pub async fn migrate(&self, on_wait: impl Fn(&str) + Send + Sync) -> Result<(), MigrateError> {
         let start = Instant::now();
-        let options = self.options.clone().options([("client_connection_check_interval", CLIENT_CHECK)]);
+        let options = self.direct.current().options([("client_connection_check_interval", CLIENT_CHECK)]);
         let mut connection = connect(&options, self.acquire_timeout).await?;
         let outcome = timeout(LIMIT, self.run_migrations(&mut connection, on_wait)).await;
         let closed = timeout(self.deadline, connection.close()).await;

@@ -3,27 +3,35 @@
 //! The statements belong to the `store.rs` of the feature that owns the table. A store takes a [`Conn`], so that the service
 //! decides where a transaction begins and ends.
 
+mod cause;
 mod conn;
 mod error;
+mod failover;
 pub mod idempotency;
 pub mod invalidations;
 pub mod lease;
 mod listen;
+mod login;
 mod migration;
+mod route;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use cause::cause;
 pub use conn::Conn;
 pub use error::{StoreError, known};
 
+use self::failover::Failover;
+use self::login::{Login, Pool};
+use self::route::Route;
 use crate::config::Config;
 use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
@@ -43,12 +51,15 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// The client of Postgres; clones share its pools.
 #[derive(Clone)]
 pub struct Db {
-    pool: PgPool,
+    pool: Pool,
     /// One reserved connection outside the pool, so that an exhausted pool does not look like a dead database.
-    probe: PgPool,
-    /// One connection for notifications.
-    listening: PgPool,
-    options: PgConnectOptions,
+    probe: Pool,
+    /// One connection for notifications, which never leads through a pooler.
+    listening: Pool,
+    /// For migrations, which never run through a pooler.
+    direct: Login,
+    route: Route,
+    failover: Failover,
     deadline: Duration,
     acquire_timeout: Duration,
     /// For background work: permits for the connections that it may hold at the same time.
@@ -61,24 +72,41 @@ impl Db {
     /// Prepares the pool. It connects on first use, so that the service can start while the database is unavailable.
     ///
     /// # Errors
-    /// When `DATABASE_URL` is invalid.
+    /// When `DATABASE_URL` or `DATABASE_DIRECT_URL` is invalid.
     pub fn new(config: &Config, metrics: Metrics) -> Result<Self, sqlx::Error> {
-        let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
-        let options = options.application_name(&format!("vitrine-{}", config.replica)).disable_statement_logging();
+        let parse = |url: &SecretString| -> Result<PgConnectOptions, sqlx::Error> {
+            let options: PgConnectOptions = url.expose_secret().parse()?;
+            Ok(options.application_name(&format!("vitrine-{}", config.replica)).disable_statement_logging())
+        };
+        let login = |options| Login { options, file: config.database_password() };
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
-        let limited = options.clone().options([
+        let limits = [
             ("statement_timeout", milliseconds(config.database_statement_timeout)),
             ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION)),
-        ]);
+        ];
+        let url = parse(&config.database_url)?;
+        let direct = config.database_direct_url.as_ref().map_or_else(|| Ok(url.clone()), parse)?;
+        let limited = login(direct.clone().options(limits.clone()));
+        let (route, pooled) = match &config.database_direct_url {
+            // A pooler refuses settings of a session that it does not know.
+            Some(_) => (Route::pooler(&limits), login(url.extra_float_digits(None))),
+            None => (Route::Direct, limited.clone()),
+        };
+        let failover = Failover::new();
         let pool = |size| {
-            let options = PgPoolOptions::new().max_connections(size).acquire_timeout(config.database_acquire_timeout);
-            options.test_before_acquire(false).before_acquire(|connection, meta| Box::pin(is_usable(connection, meta)))
+            let (options, failover) = (PgPoolOptions::new().max_connections(size), failover.clone());
+            options.acquire_timeout(config.database_acquire_timeout).test_before_acquire(false).before_acquire(move |connection, meta| {
+                let failover = failover.clone();
+                Box::pin(async move { is_usable(connection, meta, &failover).await })
+            })
         };
         Ok(Self {
-            pool: pool(config.database_max_connections).connect_lazy_with(limited.clone()),
-            probe: pool(1).connect_lazy_with(limited.clone()),
-            listening: pool(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(limited),
-            options,
+            pool: Pool::new(pool(config.database_max_connections), pooled.clone()),
+            probe: Pool::new(pool(1), pooled),
+            listening: Pool::new(pool(1).max_lifetime(None).idle_timeout(None), limited),
+            direct: login(direct),
+            route,
+            failover,
             deadline: config.database_statement_timeout + DEADLINE_MARGIN,
             acquire_timeout: config.database_acquire_timeout,
             share: None,
@@ -97,7 +125,7 @@ impl Db {
     /// always have the other half. A future must not hold two of these connections at the same time: it could wait for itself.
     #[must_use]
     pub fn for_background(&self) -> Self {
-        let half = (self.pool.options().get_max_connections() / 2).max(1);
+        let half = (self.pool.limit() / 2).max(1);
         Self { share: Some(Arc::new(Semaphore::new(half as usize))), ..self.clone() }
     }
 
@@ -126,7 +154,7 @@ impl Db {
     /// # Errors
     /// When a connection is not made within `DATABASE_ACQUIRE_TIMEOUT`.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        let all = (0..self.pool.options().get_max_connections()).map(|_| self.pool.acquire());
+        let all = (0..self.pool.limit()).map(|_| self.pool.acquire());
         try_join_all(all).await.map(drop).map_err(StoreError::from)
     }
 
@@ -163,17 +191,18 @@ impl Db {
         let gauge = &self.metrics.db_connection_pool_size;
         loop {
             ticks.tick().await;
-            let (size, idle) = (self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX));
+            let pool = &self.pool.inner;
+            let (size, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
             gauge.set(PoolState::Idle, f64::from(idle));
             gauge.set(PoolState::Used, f64::from(size.saturating_sub(idle)));
-            gauge.set(PoolState::Max, f64::from(self.pool.options().get_max_connections()));
+            gauge.set(PoolState::Max, f64::from(self.pool.limit()));
         }
     }
 
     /// Calls `wake` after each notification on a channel, and sometimes without one, because a notification may have been lost. Runs
     /// until the task is aborted. Only one task may listen, because there is only one connection for it.
     pub async fn listen(self, channel: &str, wake: impl Fn() + Send + Sync) {
-        listen::listen(&self.listening, channel, self.deadline, wake).await;
+        listen::listen(&self.listening, channel, self.deadline, &self.failover, wake).await;
     }
 
     /// Maximum time to acquire a connection and execute two statements.
@@ -184,11 +213,12 @@ impl Db {
 
     /// Closes the connections of the pool and the reserved one; connections in use close on their return.
     pub async fn close(&self) {
-        tokio::join!(self.pool.close(), self.probe.close());
+        tokio::join!(self.pool.inner.close(), self.probe.inner.close());
     }
 
     fn conn(&self, connection: PoolConnection<Postgres>, share: Option<OwnedSemaphorePermit>) -> Conn {
-        Conn::new(connection, share, self.deadline, self.faults.clone(), self.metrics.clone())
+        let (route, failover, faults) = (self.route.clone(), self.failover.clone(), self.faults.clone());
+        Conn::new(connection, share, self.deadline, route, failover, faults, self.metrics.clone())
     }
 
     fn failed(&self, error: sqlx::Error) -> StoreError {
@@ -197,8 +227,11 @@ impl Db {
     }
 }
 
-/// On an error, the pool closes the connection and opens another.
-async fn is_usable(connection: &mut PgConnection, meta: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
+/// Otherwise, the pool closes the connection and opens another.
+async fn is_usable(connection: &mut PgConnection, meta: PoolConnectionMetadata, failover: &Failover) -> Result<bool, sqlx::Error> {
+    if failover.has_outdated(meta.age) {
+        return Ok(false);
+    }
     if meta.idle_for > TRUSTED_FOR {
         connection.ping().await?;
     }

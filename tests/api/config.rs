@@ -2,6 +2,7 @@
 
 use tokio::net::TcpStream;
 
+use crate::support::certificates::Authority;
 use crate::support::program::{Program, output_text, run, vitrine};
 use crate::support::users::PASSWORD;
 use crate::support::{Raw, Stores, eventually, when};
@@ -43,6 +44,15 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
         ("DATABASE_URL", ""),
         ("REDIS_URL", "http://:hunter2hunter2@127.0.0.1"),
         ("REDIS_URL", "hunter2hunter2"),
+        ("REDIS_URL", "rediss://:hunter2hunter2@127.0.0.1#insecure"),
+        ("REDIS_CA_FILE", "/nowhere"),
+        ("REDIS_PASSWORD_FILE", "/nowhere"),
+        ("DATABASE_URL", "postgres://somebody:hunter2hunter2@127.0.0.1/db?sslmode=sometimes"),
+        ("DATABASE_URL", "postgres://somebody:hunter2hunter2@127.0.0.1/db?sslrootcert=/nowhere"),
+        ("DATABASE_URL", "postgres://somebody:hunter2hunter2@127.0.0.1/db?sslmode=require&sslrootcert=/nowhere"),
+        ("DATABASE_URL", "postgres://somebody:hunter2hunter2@127.0.0.1/db?sslmode=verify-full&sslrootcert=/nowhere"),
+        ("DATABASE_DIRECT_URL", "http://somebody:hunter2hunter2@127.0.0.1/db"),
+        ("DATABASE_PASSWORD_FILE", "/nowhere"),
         ("ENVIRONMENT", "moon"),
         ("LISTEN_ADDRESS", "nowhere"),
         ("LISTEN_ADDRESS", "127.0.0.1"),
@@ -111,7 +121,8 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
 fn variables() -> Vec<String> {
     let printed = output_text(&run(&["config"], &[DATABASE, REDIS]));
     let named = printed.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(str::to_owned);
-    let files = ["DATABASE_URL_FILE", "REDIS_URL_FILE", "METRICS_TOKEN_FILE", "TOKEN_KEYS_FILE"].map(str::to_owned);
+    let files =
+        ["DATABASE_URL_FILE", "DATABASE_DIRECT_URL_FILE", "REDIS_URL_FILE", "METRICS_TOKEN_FILE", "TOKEN_KEYS_FILE"].map(str::to_owned);
     named.chain(files).collect()
 }
 
@@ -159,6 +170,43 @@ fn a_secret_may_come_from_a_file() {
     let wrong = write("wrong", "mysql://somebody:hunter2hunter2@127.0.0.1/db\n");
     assert_refused("DATABASE_URL", &[("DATABASE_URL_FILE", &wrong), REDIS]);
     assert_refused("DATABASE_URL", &[("DATABASE_URL_FILE", &write("empty", "\n")), REDIS]);
+}
+
+#[test]
+fn files_of_stores_are_checked_before_the_start() {
+    let folder = tempdir();
+    let write = |name: &str, text: &str| {
+        let path = folder.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let authority = Authority::new("ours");
+    let (good, empty) = (write("good", &authority.pem()), write("empty", "\n"));
+    let (key, cut) = (write("key", &authority.certify(&["x"]).key), write("cut", &authority.pem()[..100]));
+    let tls = ("REDIS_URL", "rediss://:hunter2hunter2@127.0.0.1:1");
+    assert!(run(&CHECK, &[DATABASE, tls, ("REDIS_CA_FILE", &good)]).status.success());
+    assert!(run(&CHECK, &[DATABASE, tls]).status.success());
+    assert_refused("REDIS_CA_FILE", &[DATABASE, REDIS, ("REDIS_CA_FILE", &good)]);
+    for path in [&empty, &key, &cut] {
+        assert_refused("REDIS_CA_FILE", &[DATABASE, tls, ("REDIS_CA_FILE", path)]);
+        let url = format!("{}?sslmode=verify-full&sslrootcert={path}", DATABASE.1);
+        assert_refused("sslrootcert", &[("DATABASE_URL", &url), REDIS]);
+    }
+    let url = format!("{}?sslmode=verify-full&sslrootcert={good}", DATABASE.1);
+    assert!(run(&CHECK, &[("DATABASE_URL", &url), REDIS]).status.success());
+
+    let (database, redis) = (("DATABASE_URL", "postgres://somebody@127.0.0.1:1/db"), ("REDIS_URL", "redis://127.0.0.1:1"));
+    let (password, known) = (write("password", "hunter2hunter2\n"), write("known", "postgres\n"));
+    for (name, without, with) in
+        [("DATABASE_PASSWORD_FILE", [database, REDIS], DATABASE), ("REDIS_PASSWORD_FILE", [DATABASE, redis], REDIS)]
+    {
+        let given = |path| [without[0], without[1], (name, path)];
+        assert!(run(&CHECK, &given(&password)).status.success(), "{name}");
+        assert_refused(name, &given(&empty));
+        assert_refused(name, &[&given(&known)[..], &[("ENVIRONMENT", "production")]].concat());
+        let other = if with.0 == DATABASE.0 { REDIS } else { DATABASE };
+        assert_refused(name, &[with, other, (name, &password)]);
+    }
 }
 
 #[test]

@@ -169,8 +169,8 @@ pub fn redis(plan: &StorePlan<'_>) -> Result<Store> {
     Ok(Store { process, url: format!("redis://default:{}@127.0.0.1:{}", plan.password, plan.port) })
 }
 
-/// The user for Postgres if xtask runs as root: `postgres` or `nobody`, because Postgres refuses to run as root.
-pub(crate) fn unprivileged_user() -> Result<Option<User>> {
+/// The user for Postgres and PgBouncer if xtask runs as root: `postgres` or `nobody`, because both refuse to run as root.
+pub fn unprivileged_user() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }

@@ -16,6 +16,8 @@ pub(crate) use tool::{numbers_in, version_in};
 pub const MAKE: Tool = debian("make", "build-essential");
 /// Creates the data folder of Postgres. The server `postgres` is in the same folder; Debian keeps both off PATH.
 pub const INITDB: Tool = Tool { folders: &["/usr/lib/postgresql/*/bin"], ..debian("initdb", "postgresql") };
+/// The pooler of Postgres connections, for a story of the tests.
+pub const PGBOUNCER: Tool = debian("pgbouncer", "pgbouncer");
 /// The server of Redis.
 pub const REDIS: Tool = debian("redis-server", "redis-server");
 /// Prometheus; compose runs a newer version.

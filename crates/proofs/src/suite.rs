@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use devstack::engine::{Engine, HOST_VARIABLE};
 use devstack::process::run as run_task;
 use devstack::report::{Outcome, Report};
-use devstack::tools::{AMTOOL, CADDY, INITDB, NEXTEST, OIDC_PROVIDER, PROMTOOL, REDIS, SOCKET_IO_CLIENT, Tool};
+use devstack::tools::{AMTOOL, CADDY, INITDB, NEXTEST, OIDC_PROVIDER, PGBOUNCER, PROMTOOL, REDIS, SOCKET_IO_CLIENT, Tool};
 use devstack::{cargo, paths, stores, web};
 
 use crate::{browser, files};
@@ -21,7 +21,7 @@ const FOR_RUST: [&Tool; 3] = [&INITDB, &REDIS, &NEXTEST];
 /// Tools that the checks need.
 const FOR_CHECKS: [&Tool; 3] = [&PROMTOOL, &AMTOOL, &CADDY];
 /// Optional tools of the tests; installed on demand only.
-const OPTIONAL: [&Tool; 3] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT, &CADDY];
+const OPTIONAL: [&Tool; 4] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT, &CADDY, &PGBOUNCER];
 
 /// An optional dependency of tests, given by an environment variable. Without the variable, the tests that need it do not run.
 struct Extra {
@@ -34,7 +34,7 @@ struct Extra {
     skipped: &'static str,
 }
 
-const EXTRAS: [Extra; 3] = [
+const EXTRAS: [Extra; 4] = [
     Extra {
         step: "oidc provider",
         tool: &OIDC_PROVIDER,
@@ -52,6 +52,12 @@ const EXTRAS: [Extra; 3] = [
         tool: &CADDY,
         variable: "CADDY",
         skipped: "SKIPPED: Caddy is missing (`cargo xtask test --install` gets it): nothing is tested through the edge",
+    },
+    Extra {
+        step: "pooler",
+        tool: &PGBOUNCER,
+        variable: "PGBOUNCER",
+        skipped: "SKIPPED: PgBouncer is missing (`cargo xtask test --install` gets it): nothing is tested through a pooler",
     },
 ];
 

@@ -35,6 +35,8 @@ pub enum Mode {
 #[derive(Default)]
 struct State {
     mode: Mode,
+    /// Host and port of the store for new connections.
+    upstream: (String, u16),
     /// Incremented to close every open connection, or to silence it permanently.
     generation: u64,
     /// A connection whose generation is lower than this becomes silent instead of being closed.
@@ -56,11 +58,10 @@ pub struct Proxy {
 impl Proxy {
     /// Starts in front of the store at `url`.
     pub async fn before(url: &Url, mode: Mode) -> Self {
-        let upstream = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
         let listener = TcpListener::bind((own_loopback(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, watched) = watch::channel(State { mode: mode.clone(), ..State::default() });
-        let accepting = tokio::spawn(accept(listener, upstream, watched));
+        let (state, watched) = watch::channel(State { mode: mode.clone(), upstream: upstream(url), ..State::default() });
+        let accepting = tokio::spawn(accept(listener, watched));
         let proxy = Self { address, state, accepting };
         proxy.settle(&mode).await;
         proxy
@@ -73,6 +74,11 @@ impl Proxy {
             state.mode = mode.clone();
         });
         self.settle(&mode).await;
+    }
+
+    /// Leads new connections to another store; open ones stay where they are.
+    pub fn lead_to(&self, url: &Url) {
+        self.state.send_modify(|state| state.upstream = upstream(url));
     }
 
     /// Waits until a chunk is held back.
@@ -119,7 +125,11 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch::Receiver<State>) {
+fn upstream(url: &Url) -> (String, u16) {
+    (url.host_str().expect("a host").to_owned(), url.port().expect("a port"))
+}
+
+async fn accept(listener: TcpListener, mut state: watch::Receiver<State>) {
     let address = listener.local_addr().unwrap();
     let mut listener = Some(listener);
     let mut connections = JoinSet::new();
@@ -146,7 +156,8 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
             accepted = open.accept() => {
                 if let Ok((client, _)) = accepted {
                     state.borrow().made.fetch_add(1, Ordering::Relaxed);
-                    connections.spawn(serve(client, upstream.clone(), generation, state.clone()));
+                    let upstream = state.borrow().upstream.clone();
+                    connections.spawn(serve(client, upstream, generation, state.clone()));
                 }
             }
             changed = state.changed() => if changed.is_err() { return },
