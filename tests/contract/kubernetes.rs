@@ -102,7 +102,7 @@ fn every_setting_is_a_variable_of_the_program_with_a_valid_value() {
         let mut all = settings("base/settings.env");
         all.extend(settings(&format!("overlays/{overlay}/settings.env")));
         for name in all.keys() {
-            assert!(known.contains(name.strip_suffix("_FILE").unwrap_or(name)), "{overlay}: {name}");
+            assert!(known.contains(name) || name.strip_suffix("_FILE").is_some_and(|name| known.contains(name)), "{overlay}: {name}");
         }
         let config = config(&all);
         assert_eq!(config.public_url.scheme() == "https", overlay == "production");
@@ -119,9 +119,11 @@ fn every_secret_file_is_in_the_secret_of_both_overlays() {
     let local = items(&local["secretGenerator"]).find(|secret| secret["name"] == "backend").unwrap();
     let production = objects::objects("overlays/production/secrets.yaml");
     let production = production.iter().find(|secret| secret["metadata"]["name"] == "backend").unwrap();
-    for (name, path) in settings("base/settings.env").iter().filter(|(name, _)| name.ends_with("_FILE")) {
+    let (base, of_production) = (settings("base/settings.env"), settings("overlays/production/settings.env"));
+    for (name, path) in base.iter().chain(&of_production).filter(|(name, _)| name.ends_with("_FILE")) {
         let key = path.strip_prefix("/run/vitrine/").unwrap_or_else(|| panic!("{name} is not in the mounted secret"));
-        assert!(items(&local["files"]).any(|file| *file == format!("secrets/{key}").as_str()), "local: {key}");
+        let is_local = !of_production.contains_key(name);
+        assert_eq!(items(&local["files"]).any(|file| *file == format!("secrets/{key}").as_str()), is_local, "local: {key}");
         assert!(items(&production["spec"]["data"]).any(|entry| entry["secretKey"] == key), "production: {key}");
     }
     let mounts = &container("backend")["volumeMounts"];
