@@ -16,6 +16,7 @@ mod figures;
 mod files;
 mod foreign_names;
 mod guides;
+mod ha;
 mod inhibitions;
 mod interface;
 mod kubernetes;

@@ -35,7 +35,7 @@ const FOREIGN: [&str; 17] = [
 const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];
 
 /// The service's own metrics.
-pub struct Catalogue(Vec<Row>);
+pub struct Catalogue(pub Vec<Row>);
 
 impl Catalogue {
     pub fn read() -> Self {
@@ -125,12 +125,12 @@ fn check(expressions: impl IntoIterator<Item = (String, String)>) {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
-fn of_rules() -> Vec<(String, String)> {
+pub fn of_rules() -> Vec<(String, String)> {
     let name = |rule: &serde_json::Value| rule["alert"].as_str().or(rule["record"].as_str()).unwrap().to_owned();
     rules().iter().map(|rule| (name(rule), rule["expr"].as_str().unwrap().to_owned())).collect()
 }
 
-fn of_dashboards() -> Vec<(String, String)> {
+pub fn of_dashboards() -> Vec<(String, String)> {
     let of = |(name, dashboard)| {
         let expressions = texts_under(&dashboard, "expr");
         assert!(!expressions.is_empty(), "{name}.json has no queries");
@@ -139,7 +139,7 @@ fn of_dashboards() -> Vec<(String, String)> {
     dashboards().into_iter().flat_map(of).collect()
 }
 
-fn of_documents() -> Vec<(String, String)> {
+pub fn of_documents() -> Vec<(String, String)> {
     let files = files("monitoring/runbooks", "md").into_iter().chain(files("docs", "md"));
     let of = |path: std::path::PathBuf| {
         let name = stem(&path);

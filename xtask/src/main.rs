@@ -76,6 +76,7 @@ verbs! {
         Fanout => fanout,
         Footprint => footprint,
         Growth => growth,
+        Ha => ha,
         HealthMatrix => health_matrix,
         Interface => interface,
         Load => load,

@@ -109,7 +109,10 @@ fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
     Ok(ports.localise(&text).replace("/run/vitrine", &secrets.display().to_string()))
 }
 
-fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> String {
+/// The text of Prometheus' configuration with the addresses of this machine, and with the rules and the token that [`write()`] wrote into
+/// `folder`. Jobs without a local process are removed.
+#[must_use]
+pub fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> String {
     // Local processes have no cAdvisor, and the services of the profiles `tracing` and `logs` run in containers only.
     let of_containers = ["cadvisor", "otel-collector", "tempo", "loki"];
     let mut text = of_containers.iter().fold(text.to_owned(), |text, job| drop_item(&text, &format!("job_name: {job}")));

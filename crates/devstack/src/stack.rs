@@ -124,9 +124,11 @@ impl Stack {
         if scope.has_edge() {
             stack.start_edge()?;
         }
-        if scope.has_monitoring() {
+        if scope.has_exporters() {
             stack.start_exporters()?;
             stack.start_runbooks()?;
+        }
+        if scope.has_monitoring() {
             stack.start_monitoring(speed)?;
         }
         // Without the service, some targets are down.

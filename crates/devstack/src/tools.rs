@@ -28,6 +28,8 @@ pub const PROMTOOL: Tool = debian("promtool", "prometheus");
 pub const ALERTMANAGER: Tool = debian("prometheus-alertmanager", "prometheus-alertmanager");
 /// Checks Alertmanager's files; part of the same package.
 pub const AMTOOL: Tool = debian("amtool", "prometheus-alertmanager");
+/// A long-term store of metrics.
+pub const VICTORIA_METRICS: Tool = debian("victoria-metrics", "victoria-metrics");
 /// Machine metrics.
 pub(crate) const NODE_EXPORTER: Tool = debian("prometheus-node-exporter", "prometheus-node-exporter");
 /// Postgres metrics.

@@ -10,6 +10,7 @@
 //! | [`exposure`], [`canary`] | no internal service is public, no operator sees a secret |
 //! | [`correlate`] | from a slow panel to the log line, the trace, the statement, the job and its event; sampling and loss of traces |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, delivery to receivers |
+//! | [`ha`] | monitoring that survives the loss of a server, federation, a long-term store |
 //! | [`health_matrix`] | reports of probes, edge and monitoring under each fault, and the time to recover |
 //! | [`dr_drill`] | everything returns from backups |
 //! | [`reconcile`] | metrics count exactly what clients count |
@@ -36,6 +37,7 @@ pub mod fanout;
 pub mod files;
 pub mod footprint;
 pub mod growth;
+pub mod ha;
 pub mod health_matrix;
 pub mod interface;
 pub mod load;

@@ -15,4 +15,5 @@ mod typescript;
 
 pub use causes::Cause;
 pub use proof::Proof;
+pub(crate) use shown::now;
 pub use typescript::causes;

@@ -15,7 +15,7 @@ use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
 use proofs::health_matrix::{self, Extent};
 use proofs::{
-    canary, cardinality, correlate, deploy, doctest, dr_drill, drill, fanout, footprint, interface, pictures, prose, reconcile, roll,
+    canary, cardinality, correlate, deploy, doctest, dr_drill, drill, fanout, footprint, ha, interface, pictures, prose, reconcile, roll,
     smoke, suite, version_skew,
 };
 use rustix::process::Signal;
@@ -49,6 +49,7 @@ pub fn run(args: &Args) -> Result<bool> {
         .chain(prose::PROGRAMS)
         .chain(doctest::programs())
         .chain(deploy::programs())
+        .chain(ha::programs())
         .chain([&DENY])
         .collect();
     if args.production {
@@ -82,6 +83,7 @@ pub fn run(args: &Args) -> Result<bool> {
     canary::with_exposure(&mut report)?;
     correlate::add(&mut report)?;
     drill::proof::add(&mut report, &Selection::Short, 30, Form::Demo)?;
+    ha::add(&mut report, ha::Extent::Short)?;
     reconcile::add(&mut report, if args.full { MAX_REPLICAS } else { 1 })?;
     footprint::add(&mut report, &footprint::Options::short())?;
     health_matrix::add(&mut report, if args.full { Extent::Whole } else { Extent::Short })?;

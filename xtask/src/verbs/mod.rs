@@ -19,6 +19,7 @@ pub mod exposure;
 pub mod fanout;
 pub mod footprint;
 pub mod growth;
+pub mod ha;
 pub mod health_matrix;
 pub mod interface;
 pub mod load;

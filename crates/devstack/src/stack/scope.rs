@@ -29,6 +29,8 @@ pub const PROGRAMS: [&Tool; 10] = [
 pub enum Scope {
     /// Everything.
     Whole,
+    /// Everything but Prometheus, Alertmanager and Grafana, for a proof that brings its own.
+    Observed,
     /// Prometheus, Alertmanager, the exporters, the mail sink, the runbooks, and Grafana if it is installed.
     Monitoring,
     /// The replicas, the edge, the simulated platforms, the mail sink and the stores.
@@ -40,7 +42,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Every extent, in the order in which `down` stops them: the monitoring before the service, the service before its stores.
+    /// Every extent of `up`, in the order in which `down` stops them: the monitoring before the service, the service before its stores.
     pub const ALL: [Self; 5] = [Self::Whole, Self::Monitoring, Self::Service, Self::Development, Self::Stores];
 
     /// The slot of a running stack of this extent.
@@ -48,6 +50,7 @@ impl Scope {
     pub const fn slot(self) -> Slot {
         match self {
             Self::Whole => SLOT,
+            Self::Observed => Slot::new("observed"),
             Self::Monitoring => Slot::new("up-monitoring"),
             Self::Service => Slot::new("up-service"),
             Self::Stores => Slot::new("up-stores"),
@@ -59,7 +62,7 @@ impl Scope {
     #[must_use]
     pub fn programs(self) -> &'static [&'static Tool] {
         match self {
-            Self::Whole => &PROGRAMS,
+            Self::Whole | Self::Observed => &PROGRAMS,
             // Caddy renders the runbooks.
             Self::Monitoring => {
                 &[&CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &BLACKBOX_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV]
@@ -79,13 +82,13 @@ impl Scope {
     /// Whether it has replicas and simulated platforms.
     #[must_use]
     pub fn has_service(self) -> bool {
-        matches!(self, Self::Whole | Self::Service | Self::Development)
+        matches!(self, Self::Whole | Self::Observed | Self::Service | Self::Development)
     }
 
     /// Whether it has the edge.
     #[must_use]
     pub fn has_edge(self) -> bool {
-        matches!(self, Self::Whole | Self::Service)
+        matches!(self, Self::Whole | Self::Observed | Self::Service)
     }
 
     /// Whether it has the mail sink, which receives the mails of the service and of Alertmanager.
@@ -94,7 +97,13 @@ impl Scope {
         self != Self::Stores
     }
 
-    /// Whether it has the monitoring.
+    /// Whether it has the exporters and the page of the runbooks.
+    #[must_use]
+    pub fn has_exporters(self) -> bool {
+        matches!(self, Self::Whole | Self::Observed | Self::Monitoring)
+    }
+
+    /// Whether it has Prometheus, Alertmanager and, if it is installed, Grafana.
     #[must_use]
     pub fn has_monitoring(self) -> bool {
         matches!(self, Self::Whole | Self::Monitoring)
@@ -106,16 +115,12 @@ impl Scope {
             Port::Postgres | Port::Redis => self.has_stores(),
             Port::Edge | Port::EdgeTls | Port::CaddyMetrics | Port::CaddyAdmin => self.has_edge(),
             Port::Backend(_) | Port::ProviderSim | Port::Collector | Port::CollectorGrpc | Port::Tempo | Port::Loki => self.has_service(),
-            Port::Prometheus
-            | Port::Alertmanager
-            | Port::Grafana
-            | Port::Runbooks
-            | Port::PostgresExporter
-            | Port::RedisExporter
-            | Port::NodeExporter
-            | Port::BlackboxExporter => self.has_monitoring(),
+            Port::Prometheus | Port::Alertmanager | Port::Grafana => self.has_monitoring(),
+            Port::Runbooks | Port::PostgresExporter | Port::RedisExporter | Port::NodeExporter | Port::BlackboxExporter => {
+                self.has_exporters()
+            }
             // Parts that run side by side share the mail sink of the part that started first.
-            Port::MailSmtp | Port::MailPage => self == Self::Whole,
+            Port::MailSmtp | Port::MailPage => matches!(self, Self::Whole | Self::Observed),
         }
     }
 }

@@ -20,7 +20,7 @@ const NOT_PARSED: &str = "not parsed: ";
 /// The subcommands of Compose whose first argument is a service and whose further arguments are a command in it.
 const WITH_COMMAND: [&str; 2] = ["exec", "run"];
 /// The options of Compose that documents use with a separate value.
-const WITH_VALUE: [&str; 3] = ["--profile", "--since", "--tail"];
+const WITH_VALUE: [&str; 4] = ["-f", "--profile", "--since", "--tail"];
 
 /// Checks that bash can parse the shell snippets. A placeholder such as `<id>` counts as a name.
 pub fn shell(snippets: &[Snippet]) -> Result<Outcome> {

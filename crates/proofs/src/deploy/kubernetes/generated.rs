@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 use devstack::paths;
 use rule_tools::generated::Generated;
 
-const RULES: &str = "monitoring/prometheus/rules";
+use crate::deploy::monitoring::{ALIASES, RULES};
+
 const PROMETHEUS: &str = "monitoring/prometheus/prometheus.yml";
 
 /// The `ServiceMonitor` of a scrape job: what Prometheus finds in the cluster instead of the targets of Compose.
@@ -52,9 +53,11 @@ const MONITORS: [Monitor; 8] = [
 pub fn all() -> Result<Vec<Generated>> {
     let read = |path: &str| fs::read_to_string(paths::root().join(path)).with_context(|| format!("failed to read {path}"));
     let file = |path, text| Generated { path, verb: "deploy", text };
+    let (aliases, others): (Vec<_>, Vec<_>) = rule_files()?.into_iter().partition(|(stem, _)| stem == ALIASES);
     Ok(vec![
         file("deploy/kubernetes/base/edge/Caddyfile", read("Caddyfile")?),
-        file("deploy/kubernetes/monitoring/generated/rules.yaml", rules(&rule_files()?)),
+        file("deploy/kubernetes/monitoring/generated/aliases.yaml", rules(&aliases)),
+        file("deploy/kubernetes/monitoring/generated/rules.yaml", rules(&others)),
         file("deploy/kubernetes/monitoring/generated/scrapes.yaml", scrapes(&read(PROMETHEUS)?)?),
     ])
 }
