@@ -169,7 +169,7 @@ async fn give_back(
 ) {
     if in_transaction {
         let rollback = tokio::time::timeout(deadline, control(&mut connection, "ROLLBACK")).await;
-        if !matches!(rollback, Ok(Ok(_))) {
+        if !matches!(rollback, Ok(Ok(()))) {
             drop(connection.detach().close_hard().await);
             return;
         }

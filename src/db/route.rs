@@ -1,4 +1,4 @@
-//! The way of statements to Postgres: straight, or through a pooler in transaction mode such as PgBouncer.
+//! The way of statements to Postgres: straight, or through a pooler in transaction mode such as `PgBouncer`.
 //!
 //! Such a pooler lends a connection of the server for one transaction at a time. So nothing may belong to a session: statements have no
 //! names, each runs in a transaction, and the limits are set in the transaction. Migrations and notifications need a session; they use
@@ -27,8 +27,9 @@ pub(super) enum Route {
 impl Route {
     /// The way through a pooler, with these settings for each transaction.
     pub(super) fn pooler(settings: &[(&str, String)]) -> Self {
-        let settings: String = settings.iter().map(|(name, value)| format!("; SET LOCAL {name} = {value}")).collect();
-        Self::Pooler { begin: format!("BEGIN{settings}").into() }
+        let settings = settings.iter().map(|(name, value)| format!("SET LOCAL {name} = {value}"));
+        let begin: Vec<String> = std::iter::once("BEGIN".to_owned()).chain(settings).collect();
+        Self::Pooler { begin: begin.join("; ").into() }
     }
 
     /// The statements that begin a transaction.

@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode between a replica and Postgres: a session belongs to nobody for longer than a transaction.
+//! `PgBouncer` in transaction mode between a replica and Postgres: a session belongs to nobody for longer than a transaction.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -24,7 +24,7 @@ impl Pooled {
         let mut url = stores.database_url();
         url.set_username(&role).unwrap();
         url.set_password(Some("pooled")).unwrap();
-        let pooler = PgBouncer::before(&url).await?;
+        let pooler = PgBouncer::before(&url)?;
         Some(Self { role, stores, pooler })
     }
 
@@ -61,7 +61,7 @@ async fn a_replica_works_behind_a_pooler_with_two_connections_to_postgres() {
 
     let ada = app.user("ada").await;
     let create = |number: usize| {
-        let app = if number % 2 == 0 { &app } else { &other };
+        let app = if number.is_multiple_of(2) { &app } else { &other };
         app.as_user(&ada, Method::POST, "/api/projects").json(&json!({ "name": format!("number {number}") }))
     };
     let created = join_all((0..40).map(|number| create(number).answer())).await;

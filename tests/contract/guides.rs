@@ -1,6 +1,7 @@
 //! The guides in docs/ state what the code decides: the errors and limits in API.md, the proofs in SECURITY.md. This file also checks that
 //! the glossary, the answers in FAQ.md and the index are complete. `paths` checks the links and the named files of all documents.
 
+use std::fmt::Write;
 use std::fs;
 
 use clap::CommandFactory;
@@ -32,13 +33,15 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
 
 #[test]
 fn the_table_of_errors_matches_the_codes() {
-    let own = Code::ALL.iter().map(|code| format!("| {} | `{}` | {} |", code.status(), code.as_str(), code.title()));
+    let mut table = String::from("\n| status | code | title |\n| --: | --- | --- |\n");
+    for code in Code::ALL {
+        writeln!(table, "| {} | `{}` | {} |", code.status(), code.as_str(), code.title()).unwrap();
+    }
     let of_edge = EDGE.iter().filter(|(_, code)| Code::ALL.iter().all(|known| known.as_str() != *code));
-    let of_edge = of_edge.map(|(status, code)| format!("| {status} | `{code}` | From the edge: a replica did not answer |"));
-    let head = ["| status | code | title |", "| --: | --- | --- |"].map(str::to_owned).into_iter();
-    let rows: Vec<String> =
-        head.chain(own).chain(of_edge).chain([format!("| other | `{EDGE_DEFAULT}` | From the edge: any other error |")]).collect();
-    let table = format!("\n{}\n\n", rows.join("\n"));
+    for (status, code) in of_edge {
+        writeln!(table, "| {status} | `{code}` | From the edge: a replica did not answer |").unwrap();
+    }
+    writeln!(table, "| other | `{EDGE_DEFAULT}` | From the edge: any other error |\n").unwrap();
     let document = text("docs/API.md");
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();

@@ -38,7 +38,7 @@ const UNSET: [(&str, &str); 13] = [
     ("ALERTMANAGER_URL", "the overlay `production` sets it"),
 ];
 /// Services of Compose that the cluster does not have, and why.
-const ABSENT: [(&str, &str); 16] = [
+const ABSENT: [(&str, &str); 19] = [
     ("secrets", "make-secrets.sh of the overlay `local`, and references in `production`"),
     ("demo-data", "README.md has the command"),
     ("provider-sim", "a cluster uses real platforms, or none"),

@@ -169,7 +169,7 @@ pub fn redis(plan: &StorePlan<'_>) -> Result<Store> {
     Ok(Store { process, url: format!("redis://default:{}@127.0.0.1:{}", plan.password, plan.port) })
 }
 
-/// The user for Postgres and PgBouncer if xtask runs as root: `postgres` or `nobody`, because both refuse to run as root.
+/// The user for Postgres and `PgBouncer` if xtask runs as root: `postgres` or `nobody`, because both refuse to run as root.
 pub fn unprivileged_user() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

@@ -26,21 +26,21 @@ impl Authority {
 
     /// A certificate for these host names or addresses.
     pub fn certify(&self, names: &[&str]) -> Certificate {
-        self.sign(Self::params(names))
+        self.sign(&Self::params(names))
     }
 
     /// A certificate that has expired.
     pub fn certify_for_the_past(&self, names: &[&str]) -> Certificate {
         let mut params = Self::params(names);
         (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
-        self.sign(params)
+        self.sign(&params)
     }
 
     fn params(names: &[&str]) -> CertificateParams {
         CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap()
     }
 
-    fn sign(&self, params: CertificateParams) -> Certificate {
+    fn sign(&self, params: &CertificateParams) -> Certificate {
         let key = KeyPair::generate().unwrap();
         Certificate { pem: params.signed_by(&key, &self.0).unwrap().pem(), key: key.serialize_pem() }
     }

@@ -1,4 +1,4 @@
-//! Postgres, Redis and PgBouncer that belong to one test, for stories that change a whole server, such as its certificate or its role.
+//! Postgres, Redis and `PgBouncer` that belong to one test, for stories that change a whole server, such as its certificate or its role.
 
 use std::fs::{self, Permissions};
 use std::net::TcpStream;
@@ -115,7 +115,9 @@ impl OwnPostgres {
 fn give_to(path: &Path, uid: u32, gid: u32) {
     chown(path, Some(uid), Some(gid)).unwrap();
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| give_to(&entry.unwrap().path(), uid, gid));
+        for entry in fs::read_dir(path).unwrap() {
+            give_to(&entry.unwrap().path(), uid, gid);
+        }
     }
 }
 
@@ -174,7 +176,7 @@ impl OwnRedis {
     }
 }
 
-/// A PgBouncer in transaction mode, with two connections to Postgres for each database.
+/// A `PgBouncer` in transaction mode, with two connections to Postgres for each database.
 pub struct PgBouncer {
     _process: Process,
     _folder: TempDir,
@@ -183,7 +185,7 @@ pub struct PgBouncer {
 
 impl PgBouncer {
     /// Starts in front of the database at this URL, and logs in as its role. Prints a line and returns `None` if `PGBOUNCER` is not set.
-    pub async fn before(database: &Url) -> Option<Self> {
+    pub fn before(database: &Url) -> Option<Self> {
         let Some(program) = std::env::var_os("PGBOUNCER") else {
             eprintln!("SKIPPED: PGBOUNCER is not set: nothing is tested through a pooler");
             return None;

@@ -148,7 +148,13 @@ fn distinct(results: &[Value], labels: &[String]) -> Result<BTreeSet<Vec<String>
 mod tests {
     use serde_json::json;
 
+    use super::super::documents::snippets;
     use super::*;
+
+    #[test]
+    fn every_query_states_its_answer() {
+        assert!(snippets().unwrap().iter().filter(|snippet| stated(snippet).unwrap().is_some()).count() >= 40);
+    }
 
     fn series(labels: &Value, value: &str) -> Value {
         json!({ "metric": labels, "value": [1.5, value] })

@@ -184,7 +184,6 @@ fn commands(text: &str) -> Vec<String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::answers::stated;
     use super::super::documents::snippets;
     use super::*;
 
@@ -211,9 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn every_query_states_its_answer_and_every_late_one_is_used() {
+    fn every_late_query_is_used() {
         let snippets = snippets().unwrap();
-        assert!(snippets.iter().filter(|snippet| stated(snippet).unwrap().is_some()).count() >= 40);
         let is_asked = |beginning: &&str| snippets.iter().any(|snippet| snippet.text.starts_with(*beginning));
         let stale: Vec<&str> = LATE.iter().map(|(beginning, _)| *beginning).filter(|beginning| !is_asked(beginning)).collect();
         assert!(stale.is_empty(), "no query begins with: {}", stale.join(", "));

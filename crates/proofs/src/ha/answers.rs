@@ -100,7 +100,7 @@ mod tests {
         let answer = |labels: &str, value| vec![(labels.to_owned(), value)];
         assert_eq!(difference(&answer("a", 1.0), &answer("a", 1.04), 0.05), None);
         assert!(difference(&answer("a", 1.0), &answer("a", 1.06), 0.05).unwrap().contains("1.06"));
-        assert!(difference(&answer("a", 1.0), &answer("b", 1.0), 1.0).unwrap().contains("only in the store: b"));
+        assert!(difference(&answer("a", 1.0), &answer("b", 1.0), 1.0).unwrap().contains("only in Prometheus: a"));
         assert_eq!(difference(&answer("a", f64::INFINITY), &answer("a", f64::INFINITY), 0.0), None);
     }
 }

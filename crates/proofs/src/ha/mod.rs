@@ -58,13 +58,13 @@ pub fn add(report: &mut Report, extent: Extent) -> Result<()> {
 }
 
 fn whole(report: &mut Report, site: &mut Site) -> Result<()> {
-    report.step("an Alertmanager whose peer is away starts, and the peer joins it", || pair::join(site))?;
+    report.step("an Alertmanager starts before its peer, which then joins", || pair::join(site))?;
     report.step("a pair, another cluster, and the Prometheus above scrape every target", || {
         site.launch(Part::Store)?;
         site.launch(Part::Above)?;
         site.start_scraping(&[Part::Prometheus, Part::Prometheus2, Part::Other])
     })?;
-    let away = report.obtain("all alive, the store away for 10 s: one page, one resolution", || store::away(site))?;
+    let away = report.obtain("all alive, the store stopped for 10 s: one page, one resolution", || store::away(site))?;
     report.step("killed before the notification: one page, one resolution", || pair::killed_during(site))?;
     report.step("killed before the alert: one page, one resolution", || pair::killed_before(site))?;
     report.step("the dead Alertmanager comes back, and a Prometheus with aliases starts", || {

@@ -24,7 +24,7 @@ pub fn start(site: &mut Site) -> Result<Outcome> {
     Ok(Outcome::passed())
 }
 
-/// The first Alertmanager starts while its peer is away, and is ready to notify alone. Then the peer joins.
+/// The first Alertmanager starts before its peer, and is ready to notify alone. Then the peer joins.
 pub fn join(site: &mut Site) -> Result<Outcome> {
     let [first, second] = CLUSTER;
     site.launch(first)?;
