@@ -119,13 +119,16 @@ fn services() -> Result<BTreeSet<String>> {
     Ok(names.filter(|name| !name.starts_with([' ', '#'])).map(str::to_owned).collect())
 }
 
-/// Checks that variables are documented in `.env.example`.
+/// Checks that variables are those of `.env.example` or of a replica.
 pub fn settings(text: &str) -> Result<()> {
-    let known = fs::read_to_string(paths::root().join(".env.example"))?;
+    let read = |path: &str| fs::read_to_string(paths::root().join(path));
+    let (of_compose, of_replicas) = (read(".env.example")?, read("src/config.rs")?);
     for line in text.lines().filter(|line| is_setting(line)) {
         let (name, _) = line.split_once('=').unwrap_or_default();
-        let is_known = known.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{name}=")));
-        ensure!(is_known, "{name} is not in .env.example");
+        let is_of_compose = of_compose.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{name}=")));
+        let field = format!("    pub {}:", name.to_lowercase());
+        let is_of_replicas = of_replicas.lines().any(|line| line.starts_with(&field));
+        ensure!(is_of_compose || is_of_replicas, "{name} is neither in .env.example nor in src/config.rs");
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ const BLOCKS: [(&str, &str, Run); 10] = [
     ("README.md", "export api=", Run::Prints("\"Analytical Engine\"")),
     ("README.md", "import { io }", Run::GoesOn("{}", "change: 'updated'")),
     ("README.md", "curl -s -X PATCH", Run::Prints("\"algebraic patterns\"")),
-    ("docs/API.md", "export api=", Run::Prints("\"grace@example.com\"")),
+    ("docs/API.md", "export api=", Run::Prints("\"radia@example.com\"")),
     ("docs/API.md", "export key=", Run::Prints("the same project")),
     ("docs/API.md", "curl -s --etag-save", Run::Prints("304")),
     ("docs/API.md", "curl -s \"$api/projects?limit=1\"", Run::Prints("page 2")),
