@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use devstack::http::send;
 use devstack::ports::Port;
 use serde_json::Value;
 
 use super::test_stack::TestStack;
-use crate::mails;
+use crate::mails::{self, Inbox};
 
 /// An alert by its name, or `Name:value:…`, where the alert must also have labels with these values.
 pub type Key = &'static str;
@@ -59,13 +58,13 @@ impl Times {
 pub struct Watch {
     started: BTreeMap<Key, Instant>,
     times: BTreeMap<Key, Times>,
+    inbox: Inbox,
 }
 
 impl Watch {
-    /// Observes no alerts yet; deletes all existing mail.
+    /// Observes no alerts yet; ignores all earlier mail.
     pub fn new(test: &TestStack) -> Result<Self> {
-        send("DELETE", &format!("{}/email/all", test.url(Port::MailPage)?), &[], None)?;
-        Ok(Self { started: BTreeMap::new(), times: BTreeMap::new() })
+        Ok(Self { started: BTreeMap::new(), times: BTreeMap::new(), inbox: Inbox::from_now(test.url(Port::MailPage)?)? })
     }
 
     /// Observes these alerts from now on.
@@ -95,7 +94,7 @@ impl Watch {
     /// Polls once.
     pub fn poll(&mut self, test: &TestStack) -> Result<()> {
         let firing = firing(test)?;
-        let mail = mail(test)?;
+        let mail: Vec<Mail> = self.inbox.mails()?.iter().map(|mail| Mail::parse(mail["text"].as_str().unwrap_or_default())).collect();
         for (alert, times) in &mut self.times {
             let since = self.started.get(alert).map(Instant::elapsed);
             let fires = firing.iter().any(|labels| is(alert, labels));
@@ -173,10 +172,6 @@ impl Mail {
 /// Counts the mails to an address.
 pub fn mail_to(test: &TestStack, address: &str) -> Result<usize> {
     Ok(mails::all(&test.url(Port::MailPage)?)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
-}
-
-fn mail(test: &TestStack) -> Result<Vec<Mail>> {
-    Ok(mails::all(&test.url(Port::MailPage)?)?.iter().map(|mail| Mail::parse(mail["text"].as_str().unwrap_or_default())).collect())
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use devstack::{configuration, paths, stack};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::mails::Inbox;
+
 /// Time limit for the start of each process. The mail sink runs on Node.js, which starts slowly on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -35,6 +37,8 @@ pub struct Notification {
 /// The running processes and their ports.
 pub struct Receivers {
     pub ports: Ports,
+    /// The mails that count.
+    pub inbox: Inbox,
     // Declared before `folder`, so that processes stop before their folder is removed.
     running: Vec<Process>,
     folder: TempDir,
@@ -59,7 +63,8 @@ impl Receivers {
             let url = format!("{}/{path}", ports.url(port)?);
             process.wait_ready(LIMIT, || http::is_ok(&url))?;
         }
-        Ok(Self { ports, running, folder })
+        let inbox = Inbox::from_now(ports.url(Port::MailPage)?)?;
+        Ok(Self { ports, inbox, running, folder })
     }
 
     /// The folder of the written configuration.
@@ -75,18 +80,16 @@ impl Receivers {
     /// All notifications received so far.
     pub fn received(&self) -> Result<Vec<Notification>> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let list = |port, path: &str| -> Result<Vec<Value>> {
-            let answer = get(&format!("{}/{path}", self.ports.url(port)?))?.json()?;
-            answer.as_array().cloned().with_context(|| format!("{path} returned no list"))
-        };
-        let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|notification| Notification {
+        let answer = get(&format!("{}/notifications", self.ports.url(Port::ProviderSim)?))?.json()?;
+        let simulated = answer.as_array().context("the simulator returned no list")?;
+        let simulated = simulated.iter().map(|notification| Notification {
             receiver: text(if notification["kind"] == "webhook" { &notification["receiver"] } else { &notification["kind"] }),
             alert: text(&notification["alerts"][0]),
             resolved: notification["status"] == "resolved",
             text: text(&notification["text"]),
             key: notification["key"].clone(),
         });
-        let mails = list(Port::MailPage, "email")?.into_iter().map(|mail| {
+        let mails = self.inbox.mails()?.into_iter().map(|mail| {
             let subject = text(&mail["subject"]);
             let alert = subject.split_once("] ").map_or("", |(_, rest)| rest.split(' ').next().unwrap_or_default());
             Notification {
