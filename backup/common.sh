@@ -58,7 +58,9 @@ time_of() {
 
 # The names of the finished backups of a kind, the newest first.
 finished() {
-    find "$folder/$1" -mindepth 1 -maxdepth 1 -name '[0-9]*T*Z' -printf '%f\n' 2>/dev/null | sort -r
+    # Before the first backup of a kind, its folder does not exist.
+    [ -d "$folder/$1" ] || return 0
+    find "$folder/$1" -mindepth 1 -maxdepth 1 -name '[0-9]*T*Z' -printf '%f\n' | sort -r
 }
 
 # Makes a finished backup visible. Its bytes are on the disk before its name is, so a name never promises more than there is.
