@@ -113,18 +113,27 @@ impl Backups {
     /// A call of a script of `backup/`, for callers that change its variables or limits.
     #[must_use]
     pub fn script(&self, name: &str) -> Command {
-        let mut command = command("bash", self.user, Signal::TERM);
-        command.arg(self.scripts.join("backup").join(name)).envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
+        let mut bash = self.bash(self.user);
+        bash.arg(self.path(name));
+        bash
     }
 
     /// As [`Self::script`], in a shell that first runs `before`, such as a limit.
     #[must_use]
     pub fn script_after(&self, before: &str, name: &str) -> Command {
-        let mut command = command("bash", self.user, Signal::TERM);
-        command.args(["-c", &format!("{before} && exec bash \"$0\" \"$@\"")]).arg(self.scripts.join("backup").join(name));
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
+        let mut bash = self.bash(self.user);
+        bash.args(["-c", &format!("{before} && exec bash \"$0\" \"$@\"")]).arg(self.path(name));
+        bash
+    }
+
+    fn bash(&self, user: Option<User>) -> Command {
+        let mut bash = command("bash", user, Signal::TERM);
+        bash.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        bash
+    }
+
+    fn path(&self, script: &str) -> PathBuf {
+        self.scripts.join("backup").join(script)
     }
 
     /// Makes a backup and returns its folder.
@@ -135,7 +144,7 @@ impl Backups {
 
     /// Receives the write-ahead log until the returned process is dropped, or the connection ends.
     pub fn receive_log(&self, logs: &Path) -> Result<Process> {
-        let script = self.scripts.join("backup/wal.sh");
+        let script = self.path("wal.sh");
         let receiver = Daemon::stopped_by("backup-wal", Path::new("bash"), logs, self.user, Signal::TERM).args([script]);
         self.variables.iter().fold(receiver, |receiver, (name, value)| receiver.env(name, value)).start()
     }
@@ -167,10 +176,9 @@ impl Backups {
 
     /// The script for folders, run as the user of this program, to whom the folders belong.
     fn as_owner(&self, verb: &str) -> Command {
-        let mut command = command("bash", None, Signal::TERM);
-        command.arg(self.scripts.join("backup/folders.sh")).arg(verb);
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
+        let mut bash = self.bash(None);
+        bash.arg(self.path("folders.sh")).arg(verb);
+        bash
     }
 
     /// The file of the metrics of a kind of backup.

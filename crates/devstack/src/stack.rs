@@ -33,7 +33,7 @@ use crate::tools::{GRAFANA, MAILDEV};
 pub use demo::Demo;
 pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
 pub use scope::{PROGRAMS, SLOT, Scope};
-pub use tracing::settings as tracing_settings;
+pub use tracing::{collector, settings as tracing_settings};
 
 /// The environment variable that marks the processes of a stack with the stack's folder. Postgres and Redis do not have it.
 pub const MARK: &str = "VITRINE_STACK";

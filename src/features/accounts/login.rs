@@ -123,8 +123,8 @@ impl Accounts {
         Ok(proven.version)
     }
 
-    /// Locks the account of a user who has repeated the password. The lock prevents new sessions, projects and memberships of the account
-    /// until the transaction ends.
+    /// Locks an account after its user has repeated the password. Until the transaction ends, the account gets no new session, project or
+    /// membership.
     ///
     /// # Errors
     /// `WrongPassword` when the credentials no longer have this version: the repeated password may be an old one.

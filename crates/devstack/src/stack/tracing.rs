@@ -2,6 +2,7 @@
 //! for `cargo xtask trace`, in place of Tempo and Loki. They run if the ports of the stack have tracing.
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::ExitStatus;
 
 use anyhow::Result;
@@ -10,7 +11,7 @@ use rustix::process::Signal;
 use super::{START_LIMIT, Stack, say};
 use crate::http;
 use crate::ports::{Port, Ports};
-use crate::process::Process;
+use crate::process::{Daemon, Process};
 use crate::settings::Settings;
 use crate::tools::ROTEL;
 
@@ -24,6 +25,24 @@ const LOGS: &str = "OTEL_LOGS_EXPORTER";
 pub fn settings(settings: &Settings, ports: &Ports) -> Vec<(String, String)> {
     let of = |name: &str| settings.get(name).map(|value| (name.to_owned(), ports.localise(&value)));
     [ENDPOINT, SHARE, LOGS].into_iter().filter_map(of).collect()
+}
+
+/// Starts a collector that listens on these addresses for OTLP over HTTP and over gRPC, with its files in this folder. `exporter` are the
+/// options that name where it sends to.
+pub fn collector(daemon: Daemon, [http, grpc]: &[String; 2], folder: &Path, exporter: &[&str]) -> Result<Process> {
+    let mut collector = daemon
+        .args(["start"])
+        .args(exporter)
+        .args([
+            format!("--otlp-http-endpoint={http}"),
+            format!("--otlp-grpc-endpoint={grpc}"),
+            format!("--pid-file={}", folder.join("rotel.pid").display()),
+            format!("--log-file={}", folder.join("rotel.log").display()),
+        ])
+        .start()?;
+    // The collector has no route for its health.
+    collector.wait_ready(START_LIMIT, || TcpStream::connect(http).is_ok())?;
+    Ok(collector)
 }
 
 impl Stack {
@@ -59,22 +78,10 @@ impl Stack {
 
     fn launch_collector(&self) -> Result<Process> {
         let ports = &self.plan.ports;
-        let folder = self.data("rotel")?;
-        let mut collector = self
-            .daemon("rotel", &ROTEL.path()?)
-            .args(["start", "--exporter=otlp", "--otlp-exporter-protocol=http"])
-            .args([
-                format!("--otlp-http-endpoint={}", ports.address(Port::Collector)?),
-                format!("--otlp-grpc-endpoint={}", ports.address(Port::CollectorGrpc)?),
-                format!("--otlp-exporter-endpoint={}", ports.url(Port::Tempo)?),
-                format!("--pid-file={}", folder.join("rotel.pid").display()),
-                format!("--log-file={}", folder.join("rotel.log").display()),
-            ])
-            .start()?;
-        let address = ports.address(Port::Collector)?;
-        // The collector has no route for its health.
-        collector.wait_ready(START_LIMIT, || TcpStream::connect(&address).is_ok())?;
-        Ok(collector)
+        let store = format!("--otlp-exporter-endpoint={}", ports.url(Port::Tempo)?);
+        let daemon = self.daemon("rotel", &ROTEL.path()?);
+        let addresses = [ports.address(Port::Collector)?, ports.address(Port::CollectorGrpc)?];
+        collector(daemon, &addresses, &self.data("rotel")?, &["--exporter=otlp", "--otlp-exporter-protocol=http", &store])
     }
 
     /// The variables that make a replica export all of its traces, and its log lines.
